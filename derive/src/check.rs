@@ -1,0 +1,111 @@
+//! What tokens alone can tell to be wrong.
+
+use crate::parse::{Input, Shape};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Error, Result, Type};
+
+pub fn check(input: &Input) -> Result<()> {
+    let mut errors: Option<Error> = None;
+    let mut refuse = |error: Error| match &mut errors {
+        None => errors = Some(error),
+        Some(errors) => errors.combine(error),
+    };
+    if let Some(lifetime) = input.generics.lifetimes().next() {
+        refuse(Error::new(
+            lifetime.lifetime.span(),
+            "a persistent type has no lifetime: a reference would point nowhere after a restart; use `Link<T>`",
+        ));
+    }
+    if let Some(span) = input.repr.packed {
+        refuse(Error::new(
+            span,
+            "a packed type can't be persistent: its links and words must be aligned to be stored whole; reorder the fields instead",
+        ));
+    }
+    match &input.shape {
+        Shape::Struct(fields) => {
+            if !input.repr.c && !input.repr.transparent {
+                refuse(Error::new(
+                    input.ident.span(),
+                    format!(
+                        "`{0}` needs `#[repr(C)]`: without it the next build may lay out its fields differently",
+                        input.ident
+                    ),
+                ));
+            }
+            for field in fields {
+                let mut types = Types { error: None };
+                types.visit_type(field.ty);
+                if let Some(error) = types.error {
+                    refuse(error);
+                }
+            }
+        }
+        Shape::Enum(variants) => {
+            if input.repr.primitive.is_none() {
+                refuse(Error::new(
+                    input.ident.span(),
+                    format!(
+                        "`{}` needs a `repr` with an integer, like `#[repr(u8)]`: without it the next build may number its variants differently",
+                        input.ident
+                    ),
+                ));
+            }
+            if variants.is_empty() {
+                refuse(Error::new(input.ident.span(), "an enum without variants has no value to store"));
+            }
+            for variant in variants.iter().filter(|variant| variant.has_fields) {
+                refuse(Error::new(
+                    variant.ident.span(),
+                    "a variant with fields can't be derived in this version: keep the fields in a struct behind a `Link`, or beside a field-less enum",
+                ));
+            }
+        }
+    }
+    errors.map_or(Ok(()), Err)
+}
+
+/// Field types that can never be persistent, recognised by their tokens so that the message can say what to
+/// use. What hides behind an alias is left to the compiler.
+struct Types {
+    error: Option<Error>,
+}
+
+impl<'ast> Visit<'ast> for Types {
+    fn visit_type(&mut self, ty: &'ast Type) {
+        let advice = match ty {
+            Type::Reference(_) => Some("a reference points nowhere after a restart: use `Link<T>`"),
+            Type::Ptr(_) => Some("a pointer points nowhere after a restart: use `Link<T>`"),
+            Type::BareFn(_) => Some("a function's address changes with every build: store an enum or a number that names it"),
+            Type::Tuple(tuple) if !tuple.elems.is_empty() => {
+                Some("a tuple has no fixed layout: use a struct with `#[repr(C)]` and `#[derive(Persistent)]`")
+            }
+            Type::Path(path) if path.qself.is_none() => path.path.segments.last().and_then(|last| {
+                match last.ident.to_string().as_str() {
+                    "usize" => Some("`usize` differs between machines: use `u64`"),
+                    "isize" => Some("`isize` differs between machines: use `i64`"),
+                    "Box" | "Rc" | "Arc" => Some("a pointer to the heap is lost with the process: use `Link<T>`"),
+                    "Vec" => Some("a `Vec` lives on the process's heap: use `Link<[T]>`"),
+                    "String" => Some("a `String` lives on the process's heap: use `Link<str>`"),
+                    "Cell" | "RefCell" | "UnsafeCell" | "OnceCell" => {
+                        Some("a cell can be changed without a transaction, and torn by a power failure: use `Word<T>`")
+                    }
+                    "Mutex" | "RwLock" | "OnceLock" => {
+                        Some("a lock that is held when the power fails stays locked for ever: put the `Region` into a lock instead")
+                    }
+                    name if name.starts_with("Atomic") && name.len() > 6 => {
+                        Some("an atomic can be changed without a transaction, and is not flushed: use `Word<T>`")
+                    }
+                    _ => None,
+                }
+            }),
+            _ => None,
+        };
+        match advice {
+            Some(advice) if self.error.is_none() => self.error = Some(Error::new(ty.span(), advice)),
+            Some(_) => {}
+            None => visit::visit_type(self, ty),
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The expansion: the mirror of untrusted bytes, the projection, the implementation, and the proof that
+//! mirror and type agree.
+
+use crate::parse::{Field, Input, Shape, Variant, bounded};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::{DeriveInput, GenericParam, Generics, Ident, Member, Visibility, parse_quote};
+
+/// A message beside an implementation that is never used.
+pub fn stub(input: &DeriveInput) -> TokenStream {
+    let ident = &input.ident;
+    let mut generics = input.generics.clone();
+    for param in &mut generics.params {
+        if let GenericParam::Type(param) = param {
+            param.bounds.push(parse_quote!(::core::marker::Send));
+            param.bounds.push(parse_quote!(::core::marker::Sync));
+            param.bounds.push(parse_quote!('static));
+        }
+    }
+    if generics.lifetimes().next().is_some() {
+        return TokenStream::new();
+    }
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    quote! {
+        const _: () = {
+            #[automatically_derived]
+            unsafe impl #impl_generics ::indelible::Persistent for #ident #ty_generics #where_clause {
+                type Bits = ();
+                type Links = ::indelible::No;
+                type Fields<'__a> = ();
+                const NAME_ID: u64 = 0;
+                const FINGERPRINT: u64 = 0;
+                const CELLS: bool = false;
+                const CHECKED: () = ();
+                fn type_info() -> &'static ::indelible::__private::TypeInfo {
+                    ::core::unreachable!()
+                }
+                fn trace(_: &(), _: &mut ::indelible::__private::Visitor<'_>) {}
+                unsafe fn project<'__a>(_: ::core::ptr::NonNull<Self>) -> Self::Fields<'__a> {}
+            }
+        };
+    }
+}
+
+pub fn expand(input: &Input) -> TokenStream {
+    match &input.shape {
+        Shape::Struct(fields) => expand_struct(input, fields),
+        Shape::Enum(variants) => expand_enum(input, variants),
+    }
+}
+
+/// The parts that structs and enums share.
+struct Parts {
+    bits: TokenStream,
+    mirror: TokenStream,
+    links: TokenStream,
+    fields_type: TokenStream,
+    cells: TokenStream,
+    fingerprint: TokenStream,
+    kind: TokenStream,
+    checks: TokenStream,
+    trace: TokenStream,
+    project: TokenStream,
+    items: TokenStream,
+}
+
+fn assemble(input: &Input, parts: Parts) -> TokenStream {
+    let Input { ident, krate, .. } = input;
+    let generics = bounded(input);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let Parts { bits, mirror, links, fields_type, cells, fingerprint, kind, checks, trace, project, items } =
+        parts;
+    let name = ident.to_string();
+    let name = name.trim_start_matches("r#");
+    let (ids, args) = arguments(&generics, krate);
+    let drop_message = format!(
+        "`{name}` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one"
+    );
+    let align_message =
+        format!("`{name}` is aligned to more than 4096 bytes, a page: lower its `repr(align)`");
+    // A type without parameters is checked where it stands, others where they are used.
+    let eager = generics.params.is_empty().then(|| {
+        quote! { const _: () = <#ident as #krate::Persistent>::CHECKED; }
+    });
+    quote! {
+        const _: () = {
+            #mirror
+            #items
+
+            #[automatically_derived]
+            unsafe impl #impl_generics #krate::Persistent for #ident #ty_generics #where_clause {
+                type Bits = #bits;
+                type Links = #links;
+                type Fields<'__a> = #fields_type;
+                const NAME_ID: u64 = {
+                    let __id = #krate::__private::name_id(#name);
+                    #(let __id = #krate::__private::fold_id(__id, #ids);)*
+                    __id
+                };
+                const FINGERPRINT: u64 = {
+                    let __id = <Self as #krate::Persistent>::NAME_ID;
+                    let __id = #krate::__private::fold_id(__id, ::core::mem::size_of::<Self>() as u64);
+                    let __id = #krate::__private::fold_id(__id, ::core::mem::align_of::<Self>() as u64);
+                    #fingerprint
+                    __id & #krate::__private::FINGERPRINT_MASK
+                };
+                const CELLS: bool = #cells;
+                const CHECKED: () = {
+                    ::core::assert!(!::core::mem::needs_drop::<Self>(), #drop_message);
+                    ::core::assert!(::core::mem::align_of::<Self>() <= 4096, #align_message);
+                    #checks
+                };
+                fn type_info() -> &'static #krate::__private::TypeInfo {
+                    const {
+                        &#krate::__private::TypeInfo::new::<Self>(#name, &[#(#args),*], #kind)
+                    }
+                }
+                fn trace(__bits: &Self::Bits, __visitor: &mut #krate::__private::Visitor<'_>) {
+                    let _ = (&__bits, &__visitor);
+                    #trace
+                }
+                unsafe fn project<'__a>(__this: ::core::ptr::NonNull<Self>) -> Self::Fields<'__a> {
+                    #project
+                }
+            }
+            #eager
+        };
+    }
+}
+
+/// Ids of the generic arguments, and their descriptions.
+fn arguments(generics: &Generics, krate: &syn::Path) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    generics
+        .params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Lifetime(_) => None,
+            GenericParam::Type(param) => {
+                let ident = &param.ident;
+                Some((
+                    quote!(<#ident as #krate::Target>::TARGET_ID),
+                    quote!(#krate::__private::Arg::Type(<#ident as #krate::Target>::target_info)),
+                ))
+            }
+            GenericParam::Const(param) => {
+                let ident = &param.ident;
+                Some((quote!(#ident as u64), quote!(#krate::__private::Arg::Const(#ident as i128))))
+            }
+        })
+        .unzip()
+}
+
+fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
+    let Input { ident, krate, .. } = input;
+    let generics = bounded(input);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let types: Vec<_> = fields.iter().map(|field| field.ty).collect();
+    let members: Vec<&Member> = fields.iter().map(|field| &field.member).collect();
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let zerocopy = zerocopy_path(krate);
+    let repr = &input.repr.tokens;
+
+    let mirror_field = |field: &Field| {
+        let ty = field.ty;
+        let bits = quote!(<#ty as #krate::Persistent>::Bits);
+        match &field.member {
+            Member::Named(ident) => quote!(#ident: #bits),
+            Member::Unnamed(_) => bits,
+        }
+    };
+    let mirror = definition(
+        input.vis,
+        &format_ident!("__Bits"),
+        &generics,
+        fields,
+        fields.iter().map(mirror_field).collect(),
+    );
+    let mirror = quote! {
+        #[derive(
+            #krate::__private::zerocopy::TryFromBytes,
+            #krate::__private::zerocopy::KnownLayout,
+            #krate::__private::zerocopy::Immutable
+        )]
+        #[zerocopy(crate = #zerocopy)]
+        #(#[repr(#repr)])*
+        #[doc(hidden)]
+        #[allow(missing_docs, dead_code, non_snake_case)]
+        #mirror
+    };
+
+    // The projection of `Pm::fields`.
+    let projected: Vec<TokenStream> = types
+        .iter()
+        .map(|ty| quote!(<<#ty as #krate::Persistent>::Links as #krate::Flag>::Field<'__a, #ty>))
+        .collect();
+    let mut projection_generics = generics.clone();
+    projection_generics.params.insert(0, parse_quote!('__a));
+    let projection_fields: Vec<TokenStream> = fields
+        .iter()
+        .zip(&projected)
+        .map(|(Field { member, vis, docs, .. }, ty)| match member {
+            Member::Named(ident) => quote!(#(#docs)* #vis #ident: #ty),
+            Member::Unnamed(_) => quote!(#(#docs)* #vis #ty),
+        })
+        .chain([match fields.first().map(|field| &field.member) {
+            Some(Member::Unnamed(_)) => quote!(::core::marker::PhantomData<&'__a mut #ident #ty_generics>),
+            _ => quote!(__borrow: ::core::marker::PhantomData<&'__a mut #ident #ty_generics>),
+        }])
+        .collect();
+    let marker: Member = match fields.first().map(|field| &field.member) {
+        Some(Member::Unnamed(_)) => Member::Unnamed(fields.len().into()),
+        _ => Member::Named(Ident::new("__borrow", Span::call_site())),
+    };
+    let projection =
+        definition(input.vis, &format_ident!("Fields"), &projection_generics, fields, projection_fields);
+    let (_, projection_ty, _) = projection_generics.split_for_impl();
+
+    // The proof that mirror and struct agree: inference over both, exhaustively destructured.
+    let values: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__value{i}")).collect();
+    let mirrored: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__bits{i}")).collect();
+    let items = quote! {
+        #[doc = "The fields of a `Dirty` object, one by one."]
+        #[allow(dead_code, non_snake_case, missing_docs)]
+        #projection
+
+        #[automatically_derived]
+        #[allow(dead_code, clippy::extra_unused_type_parameters)]
+        fn __mirror_agrees #impl_generics (__value: &#ident #ty_generics, __bits: &__Bits #ty_generics) #where_clause {
+            fn __same<__F: #krate::Persistent>(_: &__F, _: &__F::Bits) {}
+            let #ident { #(#members: #values,)* } = __value;
+            let __Bits { #(#members: #mirrored,)* } = __bits;
+            #(__same(#values, #mirrored);)*
+        }
+    };
+
+    let mut end = quote!(0);
+    let mut checks = quote! {
+        #(let () = <#types as #krate::Persistent>::CHECKED;)*
+        ::core::assert!(
+            ::core::mem::size_of::<Self>() == ::core::mem::size_of::<__Bits #ty_generics>()
+                && ::core::mem::align_of::<Self>() == ::core::mem::align_of::<__Bits #ty_generics>()
+                #(&& ::core::mem::offset_of!(Self, #members) == ::core::mem::offset_of!(__Bits #ty_generics, #members))*,
+            "the struct's layout is not that of the tokens the derive was given: another macro changed it"
+        );
+    };
+    for field in fields {
+        let (member, ty) = (&field.member, field.ty);
+        let message = format!(
+            "`{ident}` has padding before its field `{}`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
+            field.name
+        );
+        checks.extend(quote! {
+            ::core::assert!(::core::mem::offset_of!(Self, #member) == #end, #message);
+        });
+        end = quote!(::core::mem::offset_of!(Self, #member) + ::core::mem::size_of::<#ty>());
+    }
+    let message = format!(
+        "`{ident}` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`"
+    );
+    checks.extend(quote! { ::core::assert!(::core::mem::size_of::<Self>() == #end, #message); });
+
+    let parts = Parts {
+        bits: quote!(__Bits #ty_generics),
+        mirror,
+        links: types.iter().rev().fold(
+            quote!(#krate::No),
+            |rest, ty| quote!(<<#ty as #krate::Persistent>::Links as #krate::Flag>::Or<#rest>),
+        ),
+        fields_type: quote!(Fields #projection_ty),
+        cells: quote!(false #(|| <#types as #krate::Persistent>::CELLS)*),
+        fingerprint: quote! {
+            #(
+                let __id = #krate::__private::fold_id(__id, #krate::__private::name_id(#names));
+                let __id = #krate::__private::fold_id(__id, ::core::mem::offset_of!(Self, #members) as u64);
+                let __id = #krate::__private::fold_id(__id, <#types as #krate::Persistent>::FINGERPRINT);
+            )*
+        },
+        kind: quote! {
+            #krate::__private::Kind::Struct(&[#(
+                #krate::__private::Field {
+                    name: #names,
+                    offset: ::core::mem::offset_of!(Self, #members),
+                    info: <#types as #krate::Persistent>::type_info,
+                }
+            ),*])
+        },
+        checks,
+        trace: quote! { #(<#types as #krate::Persistent>::trace(&__bits.#members, __visitor);)* },
+        project: quote! {
+            let __this = __this.as_ptr();
+            Fields {
+                #(
+                    #members: unsafe {
+                        #krate::__private::project_field(
+                            ::core::ptr::NonNull::new_unchecked(&raw mut (*__this).#members)
+                        )
+                    },
+                )*
+                #marker: ::core::marker::PhantomData,
+            }
+        },
+        items,
+    };
+    assemble(input, parts)
+}
+
+/// A struct with these fields, in the style of the user's.
+fn definition(
+    vis: &Visibility,
+    name: &Ident,
+    generics: &Generics,
+    fields: &[Field],
+    inner: Vec<TokenStream>,
+) -> TokenStream {
+    let where_clause = &generics.where_clause;
+    match fields.first().map(|field| &field.member) {
+        Some(Member::Unnamed(_)) => quote!(#vis struct #name #generics (#(#inner),*) #where_clause;),
+        _ => quote!(#vis struct #name #generics #where_clause { #(#inner),* }),
+    }
+}
+
+fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
+    let Input { ident, vis, krate, .. } = input;
+    let zerocopy = zerocopy_path(krate);
+    let repr = &input.repr.tokens;
+    let idents: Vec<&Ident> = variants.iter().map(|variant| variant.ident).collect();
+    let names: Vec<String> =
+        idents.iter().map(|ident| ident.to_string().trim_start_matches("r#").to_string()).collect();
+    let definitions = variants.iter().map(|Variant { ident, discriminant, .. }| match discriminant {
+        Some(value) => quote!(#ident = #value),
+        None => quote!(#ident),
+    });
+    let mirror = quote! {
+        #[derive(
+            #krate::__private::zerocopy::TryFromBytes,
+            #krate::__private::zerocopy::KnownLayout,
+            #krate::__private::zerocopy::Immutable
+        )]
+        #[zerocopy(crate = #zerocopy)]
+        #(#[repr(#repr)])*
+        #[doc(hidden)]
+        #[allow(missing_docs, dead_code)]
+        #vis enum __Bits { #(#definitions),* }
+    };
+    let parts = Parts {
+        bits: quote!(__Bits),
+        mirror,
+        links: quote!(#krate::No),
+        fields_type: quote!(&'__a mut Self),
+        cells: quote!(false),
+        fingerprint: quote! {
+            #(
+                let __id = #krate::__private::fold_id(__id, #krate::__private::name_id(#names));
+                let __id = #krate::__private::fold_id(__id, #ident::#idents as i128 as u64);
+            )*
+        },
+        kind: quote! {
+            #krate::__private::Kind::Enum(&[#(
+                #krate::__private::Variant {
+                    name: #names,
+                    discriminant: #ident::#idents as i128,
+                    fields: &[],
+                }
+            ),*])
+        },
+        checks: quote! {
+            ::core::assert!(
+                ::core::mem::size_of::<Self>() == ::core::mem::size_of::<__Bits>()
+                    #(&& #ident::#idents as i128 == __Bits::#idents as i128)*,
+                "the enum's discriminants are not those of the tokens the derive was given"
+            );
+        },
+        trace: TokenStream::new(),
+        project: quote! {
+            let mut __this = __this;
+            unsafe { __this.as_mut() }
+        },
+        items: quote! {
+            #[automatically_derived]
+            #[allow(dead_code)]
+            fn __mirror_agrees(__value: &#ident) {
+                match __value {
+                    #(#ident::#idents => {})*
+                }
+            }
+        },
+    };
+    assemble(input, parts)
+}
+
+/// Where zerocopy is, in the form that its derives take.
+fn zerocopy_path(krate: &syn::Path) -> String {
+    let path = quote!(#krate::__private::zerocopy).to_string();
+    path.chars().filter(|c| !c.is_whitespace()).collect()
+}

@@ -1,0 +1,29 @@
+//! `#[derive(Persistent)]` for the `indelible` crate, which re-exports it: parse, check, expand.
+//!
+//! What the derive can see, tokens, is checked here, with an error at the token that says what to write
+//! instead. What only types can say is put into the expansion: bounds, constant assertions, and a function
+//! that compiles only if the struct and its mirror of untrusted bytes agree field by field.
+
+mod check;
+mod expand;
+mod parse;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Implements `Persistent` for a struct with `#[repr(C)]` or a field-less enum with a primitive `repr`.
+///
+/// `#[persistent(crate = "path::to::indelible")]` says where the crate is when it isn't a direct dependency.
+#[proc_macro_derive(Persistent, attributes(persistent))]
+pub fn derive_persistent(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    match parse::Input::parse(&input).and_then(|parsed| check::check(&parsed).map(|()| parsed)) {
+        Ok(parsed) => expand::expand(&parsed).into(),
+        // A stub keeps one mistake from becoming many messages.
+        Err(error) => {
+            let mut out = error.into_compile_error();
+            out.extend(expand::stub(&input));
+            out.into()
+        }
+    }
+}

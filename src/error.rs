@@ -1,0 +1,309 @@
+//! The one error type. Each variant carries the facts that are needed to act, and says what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What every fallible call of this crate answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a region could not be opened, created or changed.
+///
+/// An error from `open` or `create` leaves the file as it was. An error from a transaction leaves the
+/// published state as it was, with the one exception that [`Error::OutcomeUnknown`] names.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed for a reason that has no variant of its own.
+    #[error("{path}: {op} failed: {source}; nothing was changed", path = .path.display())]
+    Io {
+        /// The system call.
+        op: &'static str,
+        /// The region file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// `open` found no file.
+    #[error("{}: there is no such file; make the region with `create` or `open_or_create`", .path.display())]
+    NotFound {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// `create` found a file: it never replaces one.
+    #[error("{}: the file exists and is never replaced; open it, or remove it first", .path.display())]
+    Exists {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The file, or a folder on its path, may not be used by this user.
+    #[error("{}: permission denied; a region needs read and write access (and `create` write access to the folder)", .path.display())]
+    PermissionDenied {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The file, or its file system, may be read only.
+    #[error("{}: the file or its file system is read-only; open a writable copy", .path.display())]
+    ReadOnly {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The path is a folder, a socket, a disk: nothing that a region can live in.
+    #[error("{}: this is {found}, and a region lives in a regular file or a device-DAX character device; give the path of one", .path.display())]
+    NotAFile {
+        /// The path that was given.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// Symbolic links that lead in a circle.
+    #[error("{}: too many symbolic links; check where they lead", .path.display())]
+    SymlinkLoop {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// Another process, or another `Region` of this one, has the file open.
+    #[error("{}: the region is open in another process or elsewhere in this one; close it there first", .path.display())]
+    Locked {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The file does not begin with the magic bytes of a region.
+    #[error("{}: not an indelible region (it begins with {found:02x?}); check the path", .path.display())]
+    NotARegion {
+        /// The path that was given.
+        path: PathBuf,
+        /// The first eight bytes.
+        found: [u8; 8],
+    },
+    /// The device holds a region already; `create` does not overwrite it.
+    #[error("{}: the device holds a region already; open it, or wipe its first page if it is not wanted", .path.display())]
+    DeviceInUse {
+        /// The device.
+        path: PathBuf,
+    },
+    /// The file was written by a newer version of this crate.
+    #[error("{}: region format {found}, and this version reads up to {supported}; use a newer indelible", .path.display())]
+    NewerFormat {
+        /// The region file.
+        path: PathBuf,
+        /// The format version in the file.
+        found: u32,
+        /// The newest that this version of the crate knows.
+        supported: u32,
+    },
+    /// The region was made for other types.
+    #[error("{}: the region holds other types than this program:\n{difference}open it with the types it was made with, or copy it over into a new region", .path.display())]
+    SchemaMismatch {
+        /// The region file.
+        path: PathBuf,
+        /// Field by field: lines that begin with `-` are in the file only, with `+` in the program only.
+        difference: String,
+    },
+    /// The file ends before the region does.
+    #[error("{}: the file has {len} bytes and its header needs {needed}: it was truncated; restore it from a copy", .path.display())]
+    Truncated {
+        /// The region file.
+        path: PathBuf,
+        /// Its size in bytes.
+        len: u64,
+        /// The least size that the header allows, in bytes.
+        needed: u64,
+    },
+    /// Something in the file is not as it was written.
+    #[error("{}: {place} is damaged at offset {offset:#x}: found {found}, expected {expected}; restore the file from a copy", .path.display())]
+    Damaged {
+        /// The region file.
+        path: PathBuf,
+        /// `header`, `schema`, `journal`, or the path of an object from the root: `root.accounts.next`.
+        place: String,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What is there.
+        found: String,
+        /// What should be there.
+        expected: String,
+    },
+    /// The length asked for holds no region with this root and journal.
+    #[error(
+        "a region of {len} bytes can't hold its header, journal and root; ask for at least {needed} bytes"
+    )]
+    TooSmall {
+        /// What was asked for, in bytes.
+        len: u64,
+        /// The least that will do, in bytes.
+        needed: u64,
+    },
+    /// An option has a value that can't be used.
+    #[error("option {option}: {reason}")]
+    BadOption {
+        /// The method of `Options`.
+        option: &'static str,
+        /// What is wrong, and what to give instead.
+        reason: &'static str,
+    },
+    /// The file system or device does not grant `MAP_SYNC`.
+    #[error("{}: the kernel does not grant MAP_SYNC here, so flushed data could be lost with the file system's own metadata; put the file on a file system mounted with `-o dax` on persistent memory, or use `PageCache` or `Auto`", .path.display())]
+    NotDax {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// `MAP_SYNC` is granted, and the kernel does not say that the memory survives a power failure.
+    #[error("{}: the kernel names no persistence domain for this memory ({looked_at}): it may be DRAM made to look like persistent memory; use `PageCache`, or vouch for it with `Options::assume_persistence_domain`", .path.display())]
+    NoPersistenceDomain {
+        /// The path that was given.
+        path: PathBuf,
+        /// Where in sysfs it was looked for.
+        looked_at: String,
+    },
+    /// The CPU has no instruction that this crate can flush with.
+    #[error(
+        "this CPU can't flush to persistent memory: {reason}; use `PageCache`, which needs no such instruction"
+    )]
+    NoFlushInstruction {
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// A file system that lives in memory.
+    #[error("{}: {name} keeps its files in memory and loses them with the power; use a disk file system, or say `Options::allow_memory_file_system` if that is what you want", .path.display())]
+    MemoryFileSystem {
+        /// The path that was given.
+        path: PathBuf,
+        /// `tmpfs`, `ramfs` or `hugetlbfs`.
+        name: &'static str,
+    },
+    /// The medium can't do what was asked of it.
+    #[error("{}: {what}", .path.display())]
+    Unsupported {
+        /// The region file.
+        path: PathBuf,
+        /// What is missing, and what to do instead.
+        what: &'static str,
+    },
+    /// The file system has no room for the blocks that the region needs.
+    #[error("{}: no space left for {needed} bytes; make room on the file system and try again, nothing was changed", .path.display())]
+    DiskFull {
+        /// The region file.
+        path: PathBuf,
+        /// The size the file was to have, in bytes.
+        needed: u64,
+    },
+    /// The address space for the mapping could not be had.
+    #[error(
+        "no address space for a mapping of {len} bytes: {source}; lower `Options::max_len` or raise the limit (`ulimit -v`)"
+    )]
+    AddressSpace {
+        /// What was asked for, in bytes.
+        len: u64,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// No free block is large enough, and the region may not grow further.
+    #[error(
+        "no room for an object of {requested} bytes: the region has {len} bytes and may grow to {max_len}; free something, or open it with a larger `Options::max_len`"
+    )]
+    HeapFull {
+        /// The object with its block header, in bytes.
+        requested: u64,
+        /// The region's size, in bytes.
+        len: u64,
+        /// How far it may grow, in bytes.
+        max_len: u64,
+    },
+    /// The object is larger than any region can hold, or a slice has elements of size zero.
+    #[error("an object of {len} elements of {size} bytes can't be stored: {reason}")]
+    BadLength {
+        /// Number of elements.
+        len: usize,
+        /// Size of one, in bytes.
+        size: usize,
+        /// What is wrong, and what to do instead.
+        reason: &'static str,
+    },
+    /// The transaction changes more words than one journal record holds. Nothing was changed.
+    #[error(
+        "the transaction changes {words} published words and a journal record holds {capacity}; split it, build new objects and publish them with one word, or create the region with a larger `Options::journal_words`"
+    )]
+    JournalFull {
+        /// Words that the transaction changes.
+        words: usize,
+        /// Words that one record holds.
+        capacity: usize,
+    },
+    /// The closure returned `Ok` and left objects without an owner. Nothing was changed.
+    #[error(
+        "{handles} object(s) were allocated or taken in this transaction and neither published, attached nor freed; do one of these with every handle (`tx.free` where it isn't wanted)"
+    )]
+    Orphaned {
+        /// How many.
+        handles: usize,
+    },
+    /// A rule was broken in this transaction and its panic was caught. Nothing was changed.
+    #[error(
+        "the transaction broke a rule and its panic was caught; nothing of it was committed, run it again without the mistake"
+    )]
+    Aborted,
+    /// A write-back failed, so that nothing more can be promised for what is in memory.
+    #[error(
+        "the region is poisoned: an earlier write-back failed ({reason}), and the pages concerned may hold old data; close it, check the device, open it again"
+    )]
+    Poisoned {
+        /// What failed.
+        reason: String,
+    },
+    /// The fence of the commit itself failed.
+    #[error(
+        "the fence of the commit failed ({reason}): whether the transaction is durable is unknown until the region is opened again; the region is poisoned, close and reopen it"
+    )]
+    OutcomeUnknown {
+        /// What failed.
+        reason: String,
+    },
+    /// An application's own reason to abort a transaction, made with [`Error::other`].
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// An application's own reason to abort: return it from the closure of `transact`.
+    ///
+    /// ```
+    /// # use indelible::Error;
+    /// let error = Error::other("insufficient funds");
+    /// assert_eq!(error.to_string(), "insufficient funds");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Error::Other(error.into())
+    }
+
+    /// The typed error for what a system call answered.
+    pub(crate) fn from_io(op: &'static str, path: &Path, source: io::Error) -> Self {
+        use rustix::io::Errno;
+        let path = path.to_path_buf();
+        match source.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOENT) => Error::NotFound { path },
+            Some(Errno::EXIST) => Error::Exists { path },
+            Some(Errno::ACCESS | Errno::PERM) => Error::PermissionDenied { path },
+            Some(Errno::ROFS) => Error::ReadOnly { path },
+            Some(Errno::ISDIR) => Error::NotAFile { path, found: "a folder" },
+            Some(Errno::LOOP) => Error::SymlinkLoop { path },
+            _ => Error::Io { op, path, source },
+        }
+    }
+
+    /// The error for something in the file that is not as it was written.
+    pub(crate) fn damaged(
+        path: &Path,
+        place: impl Into<String>,
+        offset: usize,
+        found: impl ToString,
+        expected: impl ToString,
+    ) -> Self {
+        Error::Damaged {
+            path: path.to_path_buf(),
+            place: place.into(),
+            offset: offset as u64,
+            found: found.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+}

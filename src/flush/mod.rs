@@ -1,0 +1,233 @@
+//! The flush layer: the only assembly in this crate, one file per CPU.
+//!
+//! It knows addresses, lines of 64 bytes and instructions, and nothing of the layers above. The
+//! instruction is chosen once from what the CPU says of itself, never by a cargo feature;
+//! `--cfg indelible_flush="clwb"` (or `clflushopt`, `clflush`, `dc_cvap`) fixes it at compile time for
+//! those who want no branch at all, and then a CPU without it is refused.
+
+use crate::error::{Error, Result};
+
+#[cfg(target_arch = "aarch64")]
+#[path = "aarch64.rs"]
+mod cpu;
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64.rs"]
+mod cpu;
+
+pub(crate) use cpu::fence;
+
+/// Bytes in a cache line, the unit of a flush. CPUs with shorter lines are refused.
+pub const LINE: usize = 64;
+
+/// How a cache line is written back to persistent memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Instruction {
+    /// x86-64 `clwb`: writes the line back and may keep it cached (Intel SDM vol. 2A, CLWB).
+    Clwb,
+    /// x86-64 `clflushopt`: writes the line back and evicts it (Intel SDM vol. 2A, CLFLUSHOPT).
+    ClflushOpt,
+    /// x86-64 `clflush`: as `clflushopt`, and one after the other (Intel SDM vol. 2A, CLFLUSH).
+    Clflush,
+    /// aarch64 `dc cvap`: cleans the line to the point of persistence (Arm ARM, DC CVAP, FEAT_DPB).
+    DcCvap,
+    /// None: the CPU caches belong to the persistence domain (eADR), as sysfs says of this memory.
+    Nothing,
+}
+
+impl Instruction {
+    /// The mnemonic, or `none`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Instruction::Clwb => "clwb",
+            Instruction::ClflushOpt => "clflushopt",
+            Instruction::Clflush => "clflush",
+            Instruction::DcCvap => "dc cvap",
+            Instruction::Nothing => "none",
+        }
+    }
+}
+
+/// The instruction that `--cfg indelible_flush` fixed, if any.
+const FIXED: Option<Instruction> = if cfg!(indelible_flush = "clwb") {
+    Some(Instruction::Clwb)
+} else if cfg!(indelible_flush = "clflushopt") {
+    Some(Instruction::ClflushOpt)
+} else if cfg!(indelible_flush = "clflush") {
+    Some(Instruction::Clflush)
+} else if cfg!(indelible_flush = "dc_cvap") {
+    Some(Instruction::DcCvap)
+} else {
+    None
+};
+
+const _: () = assert!(
+    match FIXED {
+        None => true,
+        Some(Instruction::DcCvap) => cfg!(target_arch = "aarch64"),
+        Some(_) => cfg!(target_arch = "x86_64"),
+    },
+    "the instruction given with --cfg indelible_flush does not exist on this architecture"
+);
+
+/// What the CPU says of itself, as far as it matters here. A plain value, so that the choice can be
+/// tested for CPUs that are not at hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Features {
+    pub clwb: bool,
+    pub clflushopt: bool,
+    pub clflush: bool,
+    /// aarch64 `dc cvap` (HWCAP_DCPOP).
+    pub dc_cvap: bool,
+    /// The shortest data cache line, in bytes.
+    pub line: usize,
+}
+
+/// A CPU's flush instruction, chosen and checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flusher(Instruction);
+
+impl Flusher {
+    /// The best instruction of this CPU.
+    pub(crate) fn detect() -> Result<Self> {
+        Self::choose(cpu::features(), FIXED)
+    }
+
+    fn choose(has: Features, fixed: Option<Instruction>) -> Result<Self> {
+        let refuse = |reason| Err(Error::NoFlushInstruction { reason });
+        if has.line < LINE {
+            return refuse("its cache lines are shorter than 64 bytes");
+        }
+        let available = |instruction| match instruction {
+            Instruction::Clwb => has.clwb,
+            Instruction::ClflushOpt => has.clflushopt,
+            Instruction::Clflush => has.clflush,
+            Instruction::DcCvap => has.dc_cvap,
+            Instruction::Nothing => false,
+        };
+        if let Some(instruction) = fixed {
+            return match available(instruction) {
+                true => Ok(Flusher(instruction)),
+                false => refuse("it lacks the instruction that was fixed with --cfg indelible_flush"),
+            };
+        }
+        let best = [Instruction::Clwb, Instruction::ClflushOpt, Instruction::Clflush, Instruction::DcCvap];
+        match best.into_iter().find(|&instruction| available(instruction)) {
+            Some(instruction) => Ok(Flusher(instruction)),
+            None if cfg!(target_arch = "aarch64") => refuse("it has no `dc cvap` (HWCAP_DCPOP is not set)"),
+            None => refuse("it has none of clwb, clflushopt, clflush"),
+        }
+    }
+
+    /// For memory whose persistence domain includes the CPU caches: a flush does nothing, a fence
+    /// remains. Where the instruction is fixed at compile time it is used all the same.
+    pub(crate) fn nothing() -> Self {
+        Flusher(FIXED.unwrap_or(Instruction::Nothing))
+    }
+
+    pub(crate) fn instruction(self) -> Instruction {
+        FIXED.unwrap_or(self.0)
+    }
+
+    /// Starts the write-back of the one line that holds `at`.
+    ///
+    /// No harm can come of any address inside a mapping: a flush changes no byte.
+    #[inline(always)]
+    pub(crate) fn line(self, at: *const u8) {
+        cpu::flush_line(self.instruction(), at);
+    }
+
+    /// Starts the write-back of every line that holds one of the `len` bytes from `at`.
+    #[inline]
+    pub(crate) fn range(self, at: *const u8, len: usize) {
+        for line in lines(at.addr(), len) {
+            self.line(at.with_addr(line));
+        }
+    }
+}
+
+impl Flusher {
+    /// Copies `bytes` to the place `skip` bytes behind `start`, bypassing the cache for the whole lines in
+    /// the middle where the CPU can, flushes every other line from `start` on, and fences.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the memory from `start` on, and has room there.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn stream(self, start: *mut u8, skip: usize, bytes: &[u8]) {
+        let to = start.wrapping_add(skip);
+        let head = to.align_offset(LINE).min(bytes.len());
+        let (first, rest) = bytes.split_at(head);
+        let (middle, last) = rest.split_at(rest.len() / LINE * LINE);
+        let lines = to.wrapping_add(head);
+        let tail = lines.wrapping_add(middle.len());
+        // SAFETY: the caller's promise.
+        unsafe { cpu::copy(to, first) };
+        // SAFETY: the caller's promise.
+        unsafe { cpu::copy(tail, last) };
+        self.range(start, skip + head);
+        self.range(tail, last.len());
+        // SAFETY: the caller's promise; `lines` is aligned, or `middle` is empty.
+        unsafe { cpu::stream_lines(self.instruction(), lines, middle) };
+    }
+}
+
+/// The addresses of the lines that hold the `len` bytes from `at`, each once; none when `len` is 0.
+#[inline]
+pub(crate) fn lines(at: usize, len: usize) -> impl Iterator<Item = usize> {
+    let first = at & !(LINE - 1);
+    (first..at + len).step_by(LINE).take(if len == 0 { 0 } else { usize::MAX })
+}
+
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const X86: Features = Features { clwb: true, clflushopt: true, clflush: true, dc_cvap: false, line: 64 };
+
+    #[test]
+    fn the_best_instruction_is_chosen() {
+        let choose = |has| Flusher::choose(has, None).map(|f| f.0);
+        assert_eq!(choose(X86).unwrap(), Instruction::Clwb);
+        assert_eq!(choose(Features { clwb: false, ..X86 }).unwrap(), Instruction::ClflushOpt);
+        assert_eq!(choose(Features { clwb: false, clflushopt: false, ..X86 }).unwrap(), Instruction::Clflush);
+        let arm = Features { dc_cvap: true, line: 64, ..Features::default() };
+        assert_eq!(choose(arm).unwrap(), Instruction::DcCvap);
+    }
+
+    #[test]
+    fn a_cpu_without_the_instruction_is_refused() {
+        for has in [Features { line: 64, ..Features::default() }, Features { line: 32, ..X86 }] {
+            assert!(matches!(Flusher::choose(has, None), Err(Error::NoFlushInstruction { .. })));
+        }
+        let old = Features { clwb: false, ..X86 };
+        assert!(matches!(
+            Flusher::choose(old, Some(Instruction::Clwb)),
+            Err(Error::NoFlushInstruction { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn streaming_is_a_copy(at in 0usize..200, skip in 0usize..64, len in 0usize..1_000) {
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + at) as u8 | 1).collect();
+            let mut memory = vec![0_u8; at + skip + len + 64];
+            // SAFETY: `memory` is long enough.
+            unsafe { Flusher::detect().unwrap().stream(memory[at..].as_mut_ptr(), skip, &bytes) };
+            prop_assert_eq!(&memory[at + skip..at + skip + len], &bytes[..]);
+            prop_assert!(memory[..at + skip].iter().chain(&memory[at + skip + len..]).all(|&byte| byte == 0));
+        }
+
+        /// Corundum rounded the start down to 512 bytes before it computed the end, and so flushed most
+        /// ranges in part; other programs left out the first or the last line.
+        #[test]
+        fn every_line_of_a_range_is_flushed_once(at in 0usize..5_000, len in 0usize..3_000) {
+            let got: Vec<usize> = lines(at, len).collect();
+            let mut expected: Vec<usize> = (at..at + len).map(|byte| byte / LINE * LINE).collect();
+            expected.dedup();
+            prop_assert_eq!(got, expected);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! [`Link`]: an owning, self-relative pointer inside a region.
+//!
+//! # Safety
+//!
+//! A link that is not null lies in a region's mapping, at an 8-byte aligned address, and its target is a
+//! block of the same region with a header that names the link's target type. The walk at open establishes
+//! this, and the transaction keeps it: a link is written in a block that is still `Dirty`
+//! ([`Tx::attach`](crate::Tx::attach)) or when a transaction commits, and a target is reused only when no
+//! reference to it can exist. A link can't be copied or moved while it is not null: it is not `Clone`, and
+//! nothing gives `&mut` to a type with links.
+#![allow(unsafe_code)]
+
+use crate::persistent::Target;
+use crate::region::block;
+use std::fmt;
+use std::marker::{PhantomData, PhantomPinned};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// An owning pointer to a `T`, a slice `[T]` or a `str` in the same region; 8 bytes; null by default.
+///
+/// Every object has exactly one owner. A link is made null and is then changed by the verbs of a
+/// transaction only: [`attach`](crate::Tx::attach) while its object is being built,
+/// [`publish`](crate::Tx::publish), [`take`](crate::Tx::take) and [`replace`](crate::Tx::replace)
+/// afterwards. It holds the distance from itself to its target, so a region may be mapped anywhere.
+///
+/// ```
+/// use indelible::{Link, Persistent};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Node { key: u64, next: Link<Node> }
+///
+/// let node = Node { key: 1, next: Link::null() };
+/// assert!(node.next.get().is_none());
+/// ```
+#[repr(transparent)]
+pub struct Link<T: ?Sized> {
+    offset: AtomicU64,
+    target: PhantomData<(fn(*mut T) -> *mut T, PhantomPinned)>,
+}
+
+impl<T: Target + ?Sized> Link<T> {
+    /// A link to nothing.
+    pub const fn null() -> Self {
+        Link { offset: AtomicU64::new(0), target: PhantomData }
+    }
+
+    /// The target, or `None` for a null link. A load, a test and an add; nothing is checked, because the
+    /// walk at open did.
+    ///
+    /// Inside a transaction this shows the state at its start; [`Tx::get`](crate::Tx::get) shows the
+    /// transaction's own changes.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        match self.offset.load(Relaxed) {
+            0 => None,
+            offset => {
+                // SAFETY: by the module's invariant a link that is not null leads to an object.
+                let target = unsafe { target(self.address(), offset) };
+                // SAFETY: a valid `T`, neither changed nor reused while `self` is borrowed.
+                Some(unsafe { &*target })
+            }
+        }
+    }
+
+    /// Whether it points to nothing.
+    #[inline]
+    pub fn is_null(&self) -> bool {
+        self.offset.load(Relaxed) == 0
+    }
+
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
+    }
+
+    /// The word itself: 0, or the distance to the target.
+    #[inline]
+    pub(crate) fn cell(&self) -> &AtomicU64 {
+        &self.offset
+    }
+}
+
+/// The address that a link at `slot` with this offset leads to.
+#[inline]
+pub(crate) fn resolve(slot: usize, offset: u64) -> usize {
+    slot.wrapping_add(offset as usize)
+}
+
+/// The offset that makes a link at `slot` lead to `target`; never 0, because no object lies in a link.
+#[inline]
+pub(crate) fn offset_to(slot: usize, target: usize) -> u64 {
+    target.wrapping_sub(slot) as u64
+}
+
+/// The target of a link at `slot` with this offset.
+///
+/// # Safety
+///
+/// An object of type `T` of an open region lies there, with its block header.
+#[inline]
+pub(crate) unsafe fn target<T: Target + ?Sized>(slot: usize, offset: u64) -> *mut T {
+    let at = ptr::with_exposed_provenance_mut(resolve(slot, offset));
+    T::from_address(at, |at| {
+        let header = at.wrapping_sub(block::HEADER).cast::<u64>();
+        // SAFETY: a block's header stands before every object, 8-byte aligned, and never changes while the
+        // block is in use.
+        let first = unsafe { header.read() };
+        (first & block::COUNT_MASK) as usize
+    })
+}
+
+impl<T: Target + ?Sized> Default for Link<T> {
+    fn default() -> Self {
+        Link::null()
+    }
+}
+
+impl<T: Target + ?Sized + fmt::Debug> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.get() {
+            None => f.write_str("null"),
+            Some(target) => target.fmt(f),
+        }
+    }
+}
+
+static_assertions::assert_not_impl_any!(Link<u64>: Unpin, Clone);
+static_assertions::assert_eq_size!(Link<u64>, Link<str>, u64);
+static_assertions::assert_eq_align!(Link<u64>, u64);

@@ -1,0 +1,88 @@
+//! [`Auto`]: persistent memory where there is some, a file on the disk elsewhere.
+
+use super::*;
+use std::fmt;
+
+/// [`MapSync`] where it is granted, else [`PageCache`].
+///
+/// It falls back when `MapSync` is *not granted* only: no `MAP_SYNC`, no persistence domain, no flush
+/// instruction. A lock, a size or an I/O error stays an error.
+#[derive(Debug)]
+pub enum Auto {
+    /// `MAP_SYNC` was granted.
+    MapSync(MapSync),
+    /// It was not.
+    PageCache(PageCache),
+}
+
+macro_rules! each {
+    ($auto:expr, $medium:ident => $call:expr) => {
+        match $auto {
+            Auto::MapSync($medium) => $call,
+            Auto::PageCache($medium) => $call,
+        }
+    };
+}
+
+impl fmt::Display for Auto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(self, medium => medium.fmt(f))
+    }
+}
+
+impl Medium for Auto {}
+impl Writable for Auto {}
+impl FileMedium for Auto {}
+
+impl MediumImpl for Auto {
+    #[inline(always)]
+    fn map(&self) -> &Map {
+        each!(self, medium => medium.map())
+    }
+    fn path(&self) -> &Path {
+        each!(self, medium => medium.path())
+    }
+    fn max_len(&self) -> usize {
+        each!(self, medium => medium.max_len())
+    }
+    #[inline]
+    fn flush(&self, at: *const u8, len: usize, origin: Origin) {
+        each!(self, medium => medium.flush(at, len, origin))
+    }
+    #[inline(always)]
+    fn flush_line(&self, at: *const u8, origin: Origin) {
+        each!(self, medium => medium.flush_line(at, origin))
+    }
+    #[inline]
+    fn fence(&self, origin: Origin) -> Result<()> {
+        each!(self, medium => medium.fence(origin))
+    }
+    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
+        each!(self, medium => medium.stream_block(header, bytes, origin))
+    }
+    fn grow(&self, len: usize) -> Result<()> {
+        each!(self, medium => medium.grow(len))
+    }
+    fn allocate(&self) -> Result<()> {
+        each!(self, medium => medium.allocate())
+    }
+    fn settle(&self) -> Result<bool> {
+        each!(self, medium => medium.settle())
+    }
+}
+
+impl FileMediumImpl for Auto {
+    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
+        match MapSync::attach(file, options) {
+            Ok(medium) => Ok(Auto::MapSync(medium)),
+            Err(refused) if refused.not_granted() => {
+                PageCache::attach(refused.file, options).map(Auto::PageCache)
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    fn file(&self) -> &OpenFile {
+        each!(self, medium => medium.file())
+    }
+}

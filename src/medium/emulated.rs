@@ -1,0 +1,79 @@
+//! [`Emulated`]: anonymous memory with the instructions of persistent memory.
+
+use super::*;
+use crate::flush::{self, Flusher};
+use std::fmt;
+
+/// Anonymous memory, with the same flushes and fences as [`MapSync`]. For tests and measurements: it
+/// survives nothing. Making a region in it is safe.
+#[derive(Debug)]
+pub struct Emulated {
+    map: Map,
+    flusher: Flusher,
+}
+
+impl Emulated {
+    pub(crate) fn new(len: usize, max_len: usize) -> Result<Self> {
+        let map = Map::reserve(max_len)?;
+        map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        Ok(Emulated { map, flusher: Flusher::detect()? })
+    }
+
+    /// The instruction in use.
+    pub fn flush_instruction(&self) -> Instruction {
+        self.flusher.instruction()
+    }
+}
+
+impl fmt::Display for Emulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Emulated (anonymous memory, {})", self.flusher.instruction().name())
+    }
+}
+
+impl Medium for Emulated {}
+impl Writable for Emulated {}
+
+impl MediumImpl for Emulated {
+    #[inline(always)]
+    fn map(&self) -> &Map {
+        &self.map
+    }
+
+    fn path(&self) -> &Path {
+        Path::new("(emulated)")
+    }
+
+    fn max_len(&self) -> usize {
+        self.map.reserved()
+    }
+
+    #[inline]
+    fn flush(&self, at: *const u8, len: usize, _: Origin) {
+        self.flusher.range(at, len);
+    }
+
+    #[inline(always)]
+    fn flush_line(&self, at: *const u8, _: Origin) {
+        self.flusher.line(at);
+    }
+
+    #[inline(always)]
+    fn fence(&self, _: Origin) -> Result<()> {
+        flush::fence();
+        Ok(())
+    }
+
+    fn stream_block(&self, header: *mut u8, bytes: &[u8], _: Origin) -> Result<()> {
+        object::stream_behind_header(&self.map, self.flusher, header, bytes);
+        Ok(())
+    }
+
+    fn grow(&self, len: usize) -> Result<()> {
+        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })
+    }
+
+    fn settle(&self) -> Result<bool> {
+        Ok(false)
+    }
+}

@@ -1,0 +1,236 @@
+//! Opening, locking, sizing and naming the file under a region.
+//!
+//! Everything that the kernel can answer here becomes a typed error, and nothing is changed before a file
+//! is known to be ours.
+
+use super::sysfs::Sysfs;
+use super::{Map, MemoryFileSystem};
+use crate::error::{Error, Result};
+use crate::medium::map::PAGE;
+use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use rustix::mm::MapFlags;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Magic numbers of `statfs(2)`.
+const TMPFS: u64 = 0x0102_1994;
+const RAMFS: u64 = 0x8584_58f6;
+const HUGETLBFS: u64 = 0x9584_58f6;
+
+/// A file or device that is open for reading and writing, and locked until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub file: File,
+    pub path: PathBuf,
+    /// Size in bytes, rounded down to whole pages.
+    pub len: usize,
+    /// Size in bytes, as the kernel says.
+    pub exact_len: u64,
+    /// Whether it is a device-DAX character device.
+    pub device: bool,
+    /// Device number: of the character device, or of the file system that holds the file.
+    pub dev: (u32, u32),
+}
+
+impl OpenFile {
+    /// Opens what is there.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let fd = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| Error::from_io("open", path, errno.into()))?;
+        Self::from_file(File::from(fd), path)
+    }
+
+    fn from_file(file: File, path: &Path) -> Result<Self> {
+        let io = |op| move |errno: Errno| Error::from_io(op, path, errno.into());
+        let stat = rustix::fs::fstat(&file).map_err(io("fstat"))?;
+        let not_a_file = |found| Error::NotAFile { path: path.to_path_buf(), found };
+        let number = |dev| (rustix::fs::major(dev), rustix::fs::minor(dev));
+        let (device, dev, exact_len) = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => (false, number(stat.st_dev), stat.st_size as u64),
+            FileType::CharacterDevice => {
+                let dev = number(stat.st_rdev);
+                let len = Sysfs::default()
+                    .device_dax_len(dev)
+                    .ok_or_else(|| not_a_file("a character device that is not device DAX"))?;
+                (true, dev, len)
+            }
+            FileType::Directory => return Err(not_a_file("a folder")),
+            FileType::BlockDevice => return Err(not_a_file("a block device")),
+            FileType::Fifo => return Err(not_a_file("a pipe")),
+            FileType::Socket => return Err(not_a_file("a socket")),
+            _ => return Err(not_a_file("neither a file nor a device")),
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(Error::Locked { path: path.to_path_buf() }),
+            Err(errno) => return Err(io("flock")(errno)),
+        }
+        let len = usize::try_from(exact_len).unwrap_or(usize::MAX) & !(PAGE - 1);
+        Ok(OpenFile { file, path: path.to_path_buf(), len, exact_len, device, dev })
+    }
+
+    /// The memory file system that the file is on, if it is on one.
+    pub(crate) fn memory_file_system(&self) -> Result<Option<MemoryFileSystem>> {
+        let stat = rustix::fs::fstatfs(&self.file)
+            .map_err(|errno| Error::from_io("fstatfs", &self.path, errno.into()))?;
+        Ok(match stat.f_type as u64 & 0xffff_ffff {
+            TMPFS => Some(MemoryFileSystem::Tmpfs),
+            RAMFS => Some(MemoryFileSystem::Ramfs),
+            HUGETLBFS => Some(MemoryFileSystem::Hugetlbfs),
+            _ => None,
+        })
+    }
+
+    /// Maps the whole file, in address space for `max_len` bytes.
+    pub(crate) fn map(&self, max_len: usize, flags: MapFlags) -> Result<Map, MapError> {
+        let map = Map::reserve(max_len.max(self.len)).map_err(MapError::Other)?;
+        match map.extend_file(self.len, &self.file, flags) {
+            Ok(()) => Ok(map),
+            Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+                // mmap(2): MAP_SYNC that the file system can't give; EINVAL where MAP_SHARED_VALIDATE
+                // itself is unknown (before Linux 4.15, and some special files).
+                Some(Errno::OPNOTSUPP | Errno::INVAL) => Err(MapError::NotSupported),
+                _ => Err(MapError::Other(Error::from_io("mmap", &self.path, error))),
+            },
+        }
+    }
+
+    /// Gives every byte up to `len` a block on the device; the size changes only if `extend` says so.
+    pub(crate) fn allocate(&self, len: usize, extend: bool) -> Result<()> {
+        if self.device {
+            return Ok(());
+        }
+        let flags = if extend { FallocateFlags::empty() } else { FallocateFlags::KEEP_SIZE };
+        loop {
+            return match rustix::fs::fallocate(&self.file, flags, 0, len as u64) {
+                Ok(()) => Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                    Err(Error::DiskFull { path: self.path.clone(), needed: len as u64 })
+                }
+                Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
+                    path: self.path.clone(),
+                    what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
+                }),
+                Err(errno) => Err(Error::from_io("fallocate", &self.path, errno.into())),
+            };
+        }
+    }
+
+    /// Extends the file from `from` to `to` bytes with real blocks, durably, or leaves it as it was.
+    pub(crate) fn extend(&self, from: usize, to: usize) -> Result<()> {
+        if let Err(error) = self.allocate(to, true) {
+            // A full disk may have lengthened the file in part (ext4 does).
+            let _ = rustix::fs::ftruncate(&self.file, from as u64);
+            return Err(error);
+        }
+        self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
+    }
+
+    /// `fsync`.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if self.device {
+            return Ok(());
+        }
+        rustix::fs::fsync(&self.file).map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
+    }
+}
+
+/// Why a file was not mapped.
+pub(crate) enum MapError {
+    /// Not with these flags.
+    NotSupported,
+    /// Not at all.
+    Other(Error),
+}
+
+/// A file without its final name: nobody else can open it, and it is gone if it is dropped before
+/// [`Unnamed::name`].
+pub(crate) struct Unnamed {
+    target: PathBuf,
+    folder: PathBuf,
+    /// The temporary name, where the file system has no unnamed files.
+    temporary: Option<PathBuf>,
+}
+
+impl Unnamed {
+    /// A new, locked file of `len` bytes with real blocks, in the folder of `target`.
+    pub(crate) fn create(target: &Path, len: usize, mode: u32) -> Result<(Self, OpenFile)> {
+        if target.symlink_metadata().is_ok() {
+            return Err(Error::Exists { path: target.to_path_buf() });
+        }
+        let folder = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let mode = Mode::from_raw_mode(mode);
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
+        let mut this = Unnamed { target: target.to_path_buf(), folder, temporary: None };
+        let fd = match rustix::fs::open(&this.folder, flags | OFlags::TMPFILE, mode) {
+            Ok(fd) => fd,
+            // open(2): a file system without O_TMPFILE, or a kernel that takes it for O_DIRECTORY.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => this.open_temporary(flags, mode)?,
+            Err(errno) => return Err(Error::from_io("open", &this.folder, errno.into())),
+        };
+        let mut file = OpenFile::from_file(File::from(fd), target)?;
+        file.allocate(len, true)?;
+        file.len = len;
+        file.exact_len = len as u64;
+        Ok((this, file))
+    }
+
+    fn open_temporary(&mut self, flags: OFlags, mode: Mode) -> Result<rustix::fd::OwnedFd> {
+        let name = self.target.file_name().unwrap_or_default().to_os_string();
+        for attempt in 0..1_000_u32 {
+            let mut hidden = std::ffi::OsString::from(".");
+            hidden.push(&name);
+            hidden.push(format!(".{}.{attempt}.new", std::process::id()));
+            let path = self.folder.join(hidden);
+            match rustix::fs::open(&path, flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode) {
+                Ok(fd) => {
+                    self.temporary = Some(path);
+                    return Ok(fd);
+                }
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(Error::from_io("open", &path, errno.into())),
+            }
+        }
+        Err(Error::Exists { path: self.target.clone() })
+    }
+
+    /// Syncs the file, gives it its name, which must be free, and syncs the folder.
+    pub(crate) fn name(mut self, file: &OpenFile) -> Result<()> {
+        file.sync()?;
+        let result = match &self.temporary {
+            Some(temporary) => {
+                rustix::fs::renameat_with(CWD, temporary, CWD, &self.target, RenameFlags::NOREPLACE)
+            }
+            None => {
+                use std::os::fd::AsRawFd;
+                // open(2), "O_TMPFILE": the way to name an unnamed file without CAP_DAC_READ_SEARCH.
+                let open = format!("/proc/self/fd/{}", file.file.as_raw_fd());
+                rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)
+            }
+        };
+        result.map_err(|errno| Error::from_io("linkat", &self.target, errno.into()))?;
+        self.temporary = None;
+        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|folder| rustix::fs::fsync(&folder));
+        // The file is whole and has its name, but a power failure might take the name away again: the
+        // caller is told that it failed, and so the name goes.
+        folder.map_err(|errno| {
+            let _ = rustix::fs::unlink(&self.target);
+            Error::from_io("fsync", &self.folder, errno.into())
+        })
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = rustix::fs::unlink(temporary);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! [`Map`]: reserved address space with the region's memory at its start.
+//!
+//! # Safety
+//!
+//! `base` is the start of `reserved` bytes of address space that belong to this value alone and stay until
+//! it is dropped; the first `len` of them are mapped readable and writable. Their provenance is exposed,
+//! because links are resolved by address. `load` and `store` are atomic and checked against `len`, and so
+//! are free of data races and out-of-bounds accesses whatever they are called with; that the words stored
+//! make sense to the types above is the business of `tx` and `region`.
+#![allow(unsafe_code)]
+
+use crate::error::{Error, Result};
+use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
+use std::fs::File;
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Bytes in the smallest unit of a mapping, and of a region's length.
+pub(crate) const PAGE: usize = 4096;
+/// Mappings begin at a multiple of this, so that the kernel can use huge pages.
+const HUGE: usize = 2 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Map {
+    base: NonNull<u8>,
+    len: AtomicUsize,
+    reserved: usize,
+    /// What was reserved, before alignment.
+    outer: (NonNull<u8>, usize),
+}
+
+// SAFETY: the memory belongs to this value; `load` and `store` are atomic, and other accesses are `unsafe`.
+unsafe impl Send for Map {}
+// SAFETY: as above.
+unsafe impl Sync for Map {}
+
+impl Map {
+    /// Address space for `reserved` bytes, nothing of it usable yet.
+    pub(crate) fn reserve(reserved: usize) -> Result<Self> {
+        let reserved = reserved.next_multiple_of(PAGE);
+        let outer_len = reserved.saturating_add(HUGE);
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        let outer = unsafe {
+            rustix::mm::mmap_anonymous(
+                ptr::null_mut(),
+                outer_len,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )
+        }
+        .map_err(|source| Error::AddressSpace { len: outer_len as u64, source: source.into() })?;
+        let outer = NonNull::new(outer.cast::<u8>()).expect("mmap never answers null");
+        let pad = outer.align_offset(HUGE);
+        // SAFETY: `pad < HUGE`, and at least HUGE bytes more than `reserved` were mapped.
+        let base = unsafe { outer.add(pad) };
+        base.expose_provenance();
+        Ok(Map { base, len: AtomicUsize::new(0), reserved, outer: (outer, outer_len) })
+    }
+
+    /// Puts zeroed anonymous memory over the range from the present length to `to`.
+    pub(crate) fn extend_anonymous(&self, to: usize) -> io::Result<()> {
+        self.extend(to, |at, len| {
+            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet.
+            unsafe {
+                rustix::mm::mmap_anonymous(
+                    at.cast(),
+                    len,
+                    ProtFlags::READ | ProtFlags::WRITE,
+                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+                )
+            }
+        })
+    }
+
+    /// Maps the file over the range from the present length to `to`.
+    pub(crate) fn extend_file(&self, to: usize, file: &File, flags: MapFlags) -> io::Result<()> {
+        let from = self.len();
+        self.extend(to, |at, len| {
+            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet. That
+            // nobody else writes or truncates the file is the promise of whoever opened the region.
+            unsafe {
+                rustix::mm::mmap(
+                    at.cast(),
+                    len,
+                    ProtFlags::READ | ProtFlags::WRITE,
+                    flags | MapFlags::FIXED,
+                    file,
+                    from as u64,
+                )
+            }
+        })
+    }
+
+    fn extend(
+        &self,
+        to: usize,
+        map: impl FnOnce(*mut u8, usize) -> rustix::io::Result<*mut std::ffi::c_void>,
+    ) -> io::Result<()> {
+        let from = self.len();
+        assert!(from <= to && to <= self.reserved && from.is_multiple_of(PAGE) && to.is_multiple_of(PAGE));
+        if from == to {
+            return Ok(());
+        }
+        // SAFETY: `from < to <= reserved`.
+        let at = unsafe { self.base.add(from) };
+        map(at.as_ptr(), to - from)?;
+        // SAFETY: the range was just mapped; a child of `fork` shall not have it (madvise(2)).
+        unsafe { rustix::mm::madvise(at.as_ptr().cast(), to - from, Advice::LinuxDontFork)? };
+        self.len.store(to, Ordering::Release);
+        Ok(())
+    }
+
+    /// Bytes that are mapped.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Bytes of address space.
+    pub(crate) fn reserved(&self) -> usize {
+        self.reserved
+    }
+
+    /// Address of the first byte.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.base.addr().get()
+    }
+
+    /// The offset of an address, if the `len` bytes there are inside.
+    #[inline]
+    pub(crate) fn offset_of(&self, address: usize, len: usize) -> Option<usize> {
+        let at = address.wrapping_sub(self.address());
+        (at <= self.len() && len <= self.len() - at).then_some(at)
+    }
+
+    /// A pointer to the byte at this offset.
+    #[inline]
+    pub(crate) fn pointer(&self, at: usize) -> NonNull<u8> {
+        assert!(at <= self.len(), "offset {at:#x} is outside the region");
+        // SAFETY: inside the mapping, as was just checked.
+        unsafe { self.base.add(at) }
+    }
+
+    #[inline]
+    fn word(&self, at: usize) -> &AtomicU64 {
+        assert!(at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.len()));
+        // SAFETY: eight mapped bytes at an aligned address (`base` is page-aligned). They may also be part
+        // of a `Link` or `Word`, which are atomic too, or of memory that nothing refers to.
+        unsafe { AtomicU64::from_ptr(self.base.add(at).cast().as_ptr()) }
+    }
+
+    /// The word at this offset.
+    #[inline]
+    pub(crate) fn load(&self, at: usize) -> u64 {
+        self.word(at).load(Ordering::Relaxed)
+    }
+
+    /// Changes the word at this offset, whole.
+    #[inline]
+    pub(crate) fn store(&self, at: usize, value: u64) {
+        self.word(at).store(value, Ordering::Relaxed);
+    }
+
+    /// The bytes at this offset.
+    ///
+    /// # Safety
+    ///
+    /// Nothing writes to them while they are borrowed.
+    pub(crate) unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len()));
+        // SAFETY: mapped, initialised (a file's bytes, or zero), and not written by the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+    }
+
+    /// `msync(MS_SYNC)` of these bytes; `at` is a multiple of the page size.
+    pub(crate) fn sync(&self, at: usize, len: usize) -> io::Result<()> {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len()));
+        let start = self.pointer(at);
+        // SAFETY: a mapped range; msync changes no memory.
+        unsafe { rustix::mm::msync(start.as_ptr().cast(), len, MsyncFlags::SYNC)? };
+        Ok(())
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        let (outer, len) = self.outer;
+        // SAFETY: the reservation belongs to this value, and every reference into it borrows it or what
+        // owns it. It can't fail for a range that was mapped.
+        let _ = unsafe { rustix::mm::munmap(outer.as_ptr().cast(), len) };
+    }
+}

@@ -1,0 +1,137 @@
+//! [`MapSync`]: persistent memory, mapped so that the file system's own metadata is durable first.
+
+use super::file::MapError;
+use super::*;
+use crate::flush::{self, Flusher};
+use rustix::mm::MapFlags;
+use std::fmt;
+
+/// Persistent memory: a file on a DAX file system mapped with `MAP_SYNC`, or a device-DAX device.
+///
+/// Opening answers a typed error unless the kernel grants `MAP_SYNC` (mmap(2), since Linux 4.15; always
+/// asked for with `MAP_SHARED_VALIDATE`, because with plain `MAP_SHARED` the flag is ignored where it is
+/// unknown), sysfs names the persistence domain of the memory, and the CPU has an instruction to flush with.
+/// A DRAM-backed device (`memmap=`) grants `MAP_SYNC` too, and is refused for its missing domain.
+#[derive(Debug)]
+pub struct MapSync {
+    file: OpenFile,
+    map: Map,
+    flusher: Flusher,
+    domain: PersistenceDomain,
+}
+
+impl MapSync {
+    /// The persistence domain of the memory: as sysfs says, or as
+    /// [`Options::assume_persistence_domain`] vouches.
+    pub fn persistence_domain(&self) -> PersistenceDomain {
+        self.domain
+    }
+
+    /// The instruction in use; [`Instruction::Nothing`] where the CPU caches are persistent.
+    pub fn flush_instruction(&self) -> Instruction {
+        self.flusher.instruction()
+    }
+}
+
+impl fmt::Display for MapSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.file.device { "device DAX" } else { "MAP_SYNC" };
+        let domain = match self.domain {
+            PersistenceDomain::MemoryController => "memory_controller",
+            PersistenceDomain::CpuCache => "cpu_cache",
+        };
+        write!(f, "MapSync ({how}, {domain}, {})", self.flusher.instruction().name())
+    }
+}
+
+impl Medium for MapSync {}
+impl Writable for MapSync {}
+impl FileMedium for MapSync {}
+
+impl MediumImpl for MapSync {
+    #[inline(always)]
+    fn map(&self) -> &Map {
+        &self.map
+    }
+
+    fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    fn max_len(&self) -> usize {
+        if self.file.device { self.map.len() } else { self.map.reserved() }
+    }
+
+    #[inline]
+    fn flush(&self, at: *const u8, len: usize, _: Origin) {
+        self.flusher.range(at, len);
+    }
+
+    #[inline(always)]
+    fn flush_line(&self, at: *const u8, _: Origin) {
+        self.flusher.line(at);
+    }
+
+    #[inline(always)]
+    fn fence(&self, _: Origin) -> Result<()> {
+        flush::fence();
+        Ok(())
+    }
+
+    fn stream_block(&self, header: *mut u8, bytes: &[u8], _: Origin) -> Result<()> {
+        object::stream_behind_header(&self.map, self.flusher, header, bytes);
+        Ok(())
+    }
+
+    fn grow(&self, len: usize) -> Result<()> {
+        self.file.extend(self.map.len(), len)?;
+        self.map
+            .extend_file(len, &self.file.file, FLAGS)
+            .map_err(|error| Error::from_io("mmap", &self.file.path, error))
+    }
+
+    fn allocate(&self) -> Result<()> {
+        self.file.allocate(self.map.len(), false)
+    }
+
+    fn settle(&self) -> Result<bool> {
+        // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux
+        // Documentation/filesystems/dax.rst); a device has no fsync.
+        self.file.sync()?;
+        Ok(!self.file.device)
+    }
+}
+
+/// Plain `MAP_SHARED` would let some file systems accept and ignore `MAP_SYNC`.
+const FLAGS: MapFlags = MapFlags::SHARED_VALIDATE.union(MapFlags::SYNC);
+
+impl FileMediumImpl for MapSync {
+    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
+        let result = (|| {
+            let map = match file.map(options.reserve(file.len), FLAGS) {
+                Ok(map) => map,
+                Err(MapError::NotSupported) => return Err(Error::NotDax { path: file.path.clone() }),
+                Err(MapError::Other(error)) => return Err(error),
+            };
+            let finding = Sysfs::default().domain(file.dev, file.device);
+            let domain =
+                finding.domain.or(options.assumed_domain()).ok_or_else(|| Error::NoPersistenceDomain {
+                    path: file.path.clone(),
+                    looked_at: finding.looked_at.display().to_string(),
+                })?;
+            let flusher = match domain {
+                PersistenceDomain::CpuCache => Flusher::nothing(),
+                PersistenceDomain::MemoryController => Flusher::detect()?,
+            };
+            Ok((map, flusher, domain))
+        })();
+        match result {
+            Ok((map, flusher, domain)) => Ok(MapSync { file, map, flusher, domain }),
+            Err(error) => Err(Refused { error, file }),
+        }
+    }
+
+    fn file(&self) -> &OpenFile {
+        &self.file
+    }
+}

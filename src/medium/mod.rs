@@ -1,0 +1,177 @@
+//! Media: what a region lives on, and so how flush and fence are done there.
+//!
+//! | medium | mapping | flush | fence | survives power loss |
+//! |---|---|---|---|---|
+//! | [`MapSync`] | `MAP_SHARED_VALIDATE \| MAP_SYNC` of a DAX file, or a device-DAX device | the CPU's best instruction; nothing on eADR | `sfence`, `dsb` | yes |
+//! | [`PageCache`] | `MAP_SHARED` of a file on a disk file system | note the range | `msync(MS_SYNC)` | yes, slowly |
+//! | [`Emulated`] | anonymous memory | as `MapSync` | as `MapSync` | no |
+//! | [`Auto`] | `MapSync` where it is granted, else `PageCache` | as chosen | as chosen | yes |
+//!
+//! A medium knows nothing of regions: it has memory, and stores, flushes and fences in it. Its methods are
+//! hidden, so that nobody but the engine can call them.
+
+mod auto;
+mod emulated;
+mod file;
+mod map;
+mod map_sync;
+mod page_cache;
+mod sysfs;
+
+pub use crate::flush::Instruction;
+pub use auto::Auto;
+pub use emulated::Emulated;
+pub(crate) use file::{OpenFile, Unnamed};
+pub(crate) use map::Map;
+pub use map_sync::MapSync;
+pub use page_cache::PageCache;
+pub(crate) use sysfs::Sysfs;
+
+use crate::error::{Error, Result};
+use crate::region::Options;
+use crate::region::block::{Extent, HEADER};
+use crate::region::object;
+use std::panic::Location;
+use std::path::Path;
+
+/// Where in the program an event comes from.
+pub(crate) type Origin = &'static Location<'static>;
+
+/// The part of the machine whose contents survive a power failure (Linux
+/// `Documentation/ABI/testing/sysfs-bus-nd`, `persistence_domain`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PersistenceDomain {
+    /// ADR: what has reached the memory controller. Cache lines must be flushed.
+    MemoryController,
+    /// eADR: the CPU caches too. Flushes are not needed, fences are.
+    CpuCache,
+}
+
+/// A file system that keeps its files in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemoryFileSystem {
+    /// `tmpfs`, as in `/dev/shm`.
+    Tmpfs,
+    /// `ramfs`.
+    Ramfs,
+    /// `hugetlbfs`.
+    Hugetlbfs,
+}
+
+/// Something that a region can live on. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a medium",
+    note = "the media are `MapSync`, `PageCache`, `Auto` and `Emulated`, in `indelible::medium`"
+)]
+pub trait Medium: MediumImpl {}
+
+/// A medium that opens files. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not open files",
+    note = "use `MapSync`, `PageCache` or `Auto`; an `Emulated` region is made with `Region::new`"
+)]
+pub trait FileMedium: Medium + FileMediumImpl {}
+
+/// A medium whose regions can be changed. Sealed.
+pub trait Writable: Medium {}
+
+/// What the engine needs of a medium. Offsets are in bytes from the region's start.
+pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
+    fn map(&self) -> &Map;
+
+    /// What errors call the region.
+    fn path(&self) -> &Path;
+
+    /// How far the region may grow, in bytes.
+    fn max_len(&self) -> usize;
+
+    /// Stores a word of published memory, whole.
+    #[inline(always)]
+    fn store(&self, at: usize, value: u64, _: Origin) {
+        self.map().store(at, value);
+    }
+
+    /// Starts the write-back of the lines that hold these bytes.
+    fn flush(&self, at: *const u8, len: usize, origin: Origin);
+
+    /// Starts the write-back of the one line that holds `at`.
+    #[inline(always)]
+    fn flush_line(&self, at: *const u8, origin: Origin) {
+        self.flush(at, 1, origin);
+    }
+
+    /// Waits until everything that this thread flushed is durable.
+    fn fence(&self, origin: Origin) -> Result<()>;
+
+    /// Makes the region longer; what was there keeps its address. Durable on return.
+    fn grow(&self, len: usize) -> Result<()>;
+
+    /// Gives every byte of the region a block on the device.
+    fn allocate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes durable what an earlier process left visible. `false`: this medium can't, and the reader must
+    /// flush what it reads.
+    fn settle(&self) -> Result<bool>;
+
+    /// Recovery is about to read these bytes.
+    #[inline(always)]
+    fn announce(&self, _at: usize, _len: usize) {}
+
+    /// A block is under construction: it is written through `&mut` from now on.
+    #[inline(always)]
+    fn begin(&self, _: Extent, _: Origin) {}
+
+    /// Starts the write-back of a block: its header, and an object of `len` bytes behind it. It is no longer
+    /// written through `&mut`.
+    #[inline(always)]
+    fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
+        self.flush(header, HEADER + len, origin);
+    }
+
+    /// [`MediumImpl::flush_block`] for a block that lies in one line.
+    #[inline(always)]
+    fn flush_block_line(&self, header: *const u8, _len: usize, origin: Origin) {
+        self.flush_line(header, origin);
+    }
+
+    /// Copies bytes to an object whose block header stands at `header` and is written already, bypassing the
+    /// cache where the CPU can, and makes the block durable. It is no longer written through `&mut`.
+    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
+        object::write_behind_header(self.map(), header, bytes);
+        self.flush_block(header, bytes.len(), origin);
+        self.fence(origin)
+    }
+
+    /// A block that was under construction is given up.
+    #[inline(always)]
+    fn abandon(&self, _: Extent) {}
+}
+
+/// What a file medium needs to map a file.
+pub(crate) trait FileMediumImpl: MediumImpl {
+    /// Maps an open and locked file. On failure the file comes back, for another medium to try.
+    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused>;
+
+    /// The file or device under the mapping.
+    fn file(&self) -> &OpenFile;
+}
+
+/// Why a medium would not map a file.
+pub(crate) struct Refused {
+    pub error: Error,
+    pub file: OpenFile,
+}
+
+impl Refused {
+    /// Whether the medium was not granted, as opposed to a file that no medium could map.
+    fn not_granted(&self) -> bool {
+        matches!(
+            self.error,
+            Error::NotDax { .. } | Error::NoPersistenceDomain { .. } | Error::NoFlushInstruction { .. }
+        )
+    }
+}

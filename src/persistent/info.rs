@@ -1,0 +1,236 @@
+//! The run-time description of a type: what the schema text, the verification walk and `free` work from.
+//!
+//! Constants can't recurse, so a description names other types through functions, and a link
+//! contributes only its target's *name id* to the fingerprint. Everything here is safe code.
+
+use super::Persistent;
+use zerocopy::{IntoBytes, TryFromBytes};
+
+/// Layout of one type; the element's layout for slices and `str`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct TypeInfo {
+    pub name: &'static str,
+    pub args: &'static [Arg],
+    pub kind: Kind,
+    pub size: usize,
+    pub align: usize,
+    pub fingerprint: u64,
+    /// Whether there is a link or a word inside.
+    pub cells: bool,
+    /// Checks the bytes of `count` values and reports their links and words; false if they are invalid.
+    pub visit: fn(&[u8], &mut Visitor<'_>) -> bool,
+}
+
+/// A generic argument.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Arg {
+    Type(fn() -> &'static TypeInfo),
+    Const(i128),
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Kind {
+    Leaf,
+    Struct(&'static [Field]),
+    Enum(&'static [Variant]),
+    Array(fn() -> &'static TypeInfo, usize),
+    Slice(fn() -> &'static TypeInfo),
+    Str,
+    Link(fn() -> &'static TypeInfo),
+    Word(fn() -> &'static TypeInfo),
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub offset: usize,
+    pub info: fn() -> &'static TypeInfo,
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Variant {
+    pub name: &'static str,
+    pub discriminant: i128,
+    pub fields: &'static [Field],
+}
+
+/// What an object's links and words are reported to, as addresses of 8-byte words inside its bytes.
+pub(crate) trait Cells {
+    fn link(&mut self, at: usize, target: &'static TypeInfo);
+    fn word(&mut self, at: usize, valid: fn(u64) -> bool);
+}
+
+/// Hands [`Cells`] through the derived tracing.
+#[doc(hidden)]
+pub struct Visitor<'a> {
+    cells: &'a mut dyn Cells,
+}
+
+impl<'a> Visitor<'a> {
+    pub(crate) fn new(cells: &'a mut dyn Cells) -> Self {
+        Visitor { cells }
+    }
+
+    pub(crate) fn link(&mut self, at: &u64, target: &'static TypeInfo) {
+        self.cells.link(std::ptr::from_ref(at).addr(), target);
+    }
+
+    pub(crate) fn word(&mut self, at: &u64, valid: fn(u64) -> bool) {
+        self.cells.word(std::ptr::from_ref(at).addr(), valid);
+    }
+}
+
+impl TypeInfo {
+    /// A type that is described by its own `Persistent` constants.
+    pub const fn new<T: Persistent>(name: &'static str, args: &'static [Arg], kind: Kind) -> Self {
+        TypeInfo {
+            name,
+            args,
+            kind,
+            size: size_of::<T>(),
+            align: align_of::<T>(),
+            fingerprint: T::FINGERPRINT,
+            cells: T::CELLS,
+            visit: |bytes, visitor| match T::Bits::try_ref_from_bytes(bytes) {
+                Ok(bits) => {
+                    T::trace(bits, visitor);
+                    true
+                }
+                Err(_) => false,
+            },
+        }
+    }
+
+    pub(super) const fn slice<T: Persistent>() -> Self {
+        TypeInfo {
+            name: "[]",
+            args: &[],
+            kind: Kind::Slice(T::type_info),
+            size: size_of::<T>(),
+            align: align_of::<T>(),
+            fingerprint: fold_id(name_id("[]"), T::FINGERPRINT) & FINGERPRINT_MASK,
+            cells: T::CELLS,
+            visit: |bytes, visitor| match <[T::Bits]>::try_ref_from_bytes(bytes) {
+                Ok(all) => {
+                    if T::CELLS {
+                        all.iter().for_each(|bits| T::trace(bits, visitor));
+                    }
+                    true
+                }
+                Err(_) => false,
+            },
+        }
+    }
+
+    pub(super) const fn str() -> Self {
+        TypeInfo {
+            name: "str",
+            args: &[],
+            kind: Kind::Str,
+            size: 1,
+            align: 1,
+            fingerprint: name_id("str") & FINGERPRINT_MASK,
+            cells: false,
+            visit: |bytes, _| std::str::from_utf8(bytes).is_ok(),
+        }
+    }
+
+    /// Whether the number of elements is part of each object.
+    pub(crate) fn counted(&self) -> bool {
+        matches!(self.kind, Kind::Slice(_) | Kind::Str)
+    }
+
+    /// Bytes of an object of `count` elements; `None` where that overflows.
+    pub(crate) fn byte_len(&self, count: u64) -> Option<usize> {
+        match self.counted() {
+            true => usize::try_from(count).ok()?.checked_mul(self.size),
+            false => (count == 1).then_some(self.size),
+        }
+    }
+
+    /// `Node<u64, 4>`, from the names that the types themselves supply.
+    pub(crate) fn display_name(&self) -> String {
+        match self.kind {
+            Kind::Array(of, n) => format!("[{}; {n}]", of().display_name()),
+            Kind::Slice(of) => format!("[{}]", of().display_name()),
+            Kind::Link(to) => format!("Link<{}>", to().display_name()),
+            Kind::Word(of) => format!("Word<{}>", of().display_name()),
+            _ if self.args.is_empty() => self.name.to_string(),
+            _ => {
+                let args: Vec<String> = self
+                    .args
+                    .iter()
+                    .map(|arg| match arg {
+                        Arg::Type(info) => info().display_name(),
+                        Arg::Const(value) => value.to_string(),
+                    })
+                    .collect();
+                format!("{}<{}>", self.name, args.join(", "))
+            }
+        }
+    }
+
+    /// The field path of the byte at `offset`: `.balance`, `[3].next`, or nothing for the object itself.
+    pub(crate) fn path_to(&self, offset: usize) -> String {
+        let inside = |fields: &'static [Field]| {
+            let field = fields
+                .iter()
+                .rev()
+                .find(|field| field.offset <= offset && offset < field.offset + (field.info)().size.max(1));
+            match field {
+                Some(field) => format!(".{}{}", field.name, (field.info)().path_to(offset - field.offset)),
+                None => String::new(),
+            }
+        };
+        match self.kind {
+            Kind::Struct(fields) => inside(fields),
+            Kind::Array(of, _) | Kind::Slice(of) if of().size > 0 => {
+                let size = of().size;
+                format!("[{}]{}", offset / size, of().path_to(offset % size))
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// A fingerprint has 48 bits.
+#[doc(hidden)]
+pub const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
+
+/// Hash of a name (FNV-1a, then a finalizer so that every bit counts).
+#[doc(hidden)]
+pub const fn name_id(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x100_0000_01b3);
+        i += 1;
+    }
+    mix(hash)
+}
+
+/// Hash of an ordered pair of hashes.
+#[doc(hidden)]
+pub const fn fold_id(left: u64, right: u64) -> u64 {
+    mix(left.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ right.rotate_left(23))
+}
+
+/// SplitMix64's finalizer.
+const fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Whether the low bytes of `value` are a `T` and the rest is zero.
+pub(crate) fn word_is_valid<T: Persistent>(value: u64) -> bool {
+    // Little-endian memory, and aligned for any T of at most eight bytes.
+    let (low, high) = value.as_bytes().split_at(size_of::<T>());
+    T::Bits::try_ref_from_bytes(low).is_ok() && high.iter().all(|&byte| byte == 0)
+}

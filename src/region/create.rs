@@ -1,0 +1,131 @@
+//! Making a region: built where nobody can see it, and named when it is whole and durable.
+
+use super::layout::{IN_USE, Layout, MAGIC, RECORD_HEADER, SHUTDOWNS};
+use super::options::region_len;
+use super::{Options, Region, block, object, schema};
+use crate::error::{Error, Result};
+use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
+use crate::persistent::Persistent;
+use crate::tx::Engine;
+use crate::tx::journal::Journal;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::fs::FileTypeExt;
+use std::panic::Location;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The layout of a new region, and its schema text.
+pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layout, String) {
+    const { R::CHECKED };
+    let text = schema::text(R::type_info());
+    let layout = Layout {
+        region_id,
+        schema_len: text.len(),
+        schema_checksum: xxh3_64(text.as_bytes()),
+        journal_words,
+        root_size: size_of::<R>(),
+        root_align: align_of::<R>(),
+    };
+    (layout, text)
+}
+
+#[track_caller]
+pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
+    path: &Path,
+    len: u64,
+    root: R,
+    options: &Options,
+) -> Result<Region<R, M>> {
+    // A hasher's keys are random: nothing but that is asked of the region's id.
+    let region_id = RandomState::new().build_hasher().finish();
+    let (layout, text) = plan::<R>(options.journal(), region_id);
+    let is_device = path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device());
+    if is_device {
+        return create_on_device(path, len, root, options, layout, &text);
+    }
+    let len = region_len(len, layout.min_len())?;
+    let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
+    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    let engine = build(&medium, layout, &text, root)?;
+    unnamed.name(medium.file())?;
+    Ok(Region::new_parts(medium, engine, false))
+}
+
+#[track_caller]
+fn create_on_device<R: Persistent, M: FileMedium + Writable>(
+    path: &Path,
+    len: u64,
+    root: R,
+    options: &Options,
+    layout: Layout,
+    text: &str,
+) -> Result<Region<R, M>> {
+    let file = OpenFile::open(path)?;
+    if len > file.exact_len {
+        return Err(Error::DiskFull { path: path.to_path_buf(), needed: len });
+    }
+    region_len(file.exact_len, layout.min_len())?;
+    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    if medium.map().load(0) == MAGIC {
+        return Err(Error::DeviceInUse { path: path.to_path_buf() });
+    }
+    let engine = build(&medium, layout, text, root)?;
+    Ok(Region::new_parts(medium, engine, false))
+}
+
+/// Writes a region into memory that may hold anything: whatever a crash leaves of it has no valid magic
+/// before everything else is durable.
+#[track_caller]
+pub(crate) fn build<R: Persistent, M: MediumImpl>(
+    medium: &M,
+    layout: Layout,
+    text: &str,
+    root: R,
+) -> Result<Engine> {
+    let origin: Origin = Location::caller();
+    let map = medium.map();
+    let flush = |at: usize, len: usize| medium.flush(map.pointer(at).as_ptr(), len, origin);
+
+    medium.store(0, 0, origin);
+    flush(0, 8);
+    medium.fence(origin)?;
+
+    medium.store(layout.retired(), 0, origin);
+    flush(layout.retired(), 8);
+    for slot in [layout.slot(0), layout.slot(1)] {
+        (0..RECORD_HEADER).step_by(8).for_each(|word| medium.store(slot + word, 0, origin));
+        flush(slot, RECORD_HEADER);
+    }
+    medium.fence(origin)?;
+
+    for (at, value) in layout.words() {
+        medium.store(at, value, origin);
+    }
+    flush(0, 128);
+    medium.store(IN_USE, 1, origin);
+    medium.store(SHUTDOWNS, 0, origin);
+    flush(IN_USE, 16);
+    for (index, chunk) in text.as_bytes().chunks(8).enumerate() {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        medium.store(Layout::SCHEMA + index * 8, u64::from_le_bytes(word), origin);
+    }
+    flush(Layout::SCHEMA, text.len());
+    place_root(medium, &layout, root, origin);
+    medium.fence(origin)?;
+
+    medium.store(0, MAGIC, origin);
+    flush(0, 8);
+    medium.fence(origin)?;
+    let heap = super::heap::Heap::new(layout.heap()..map.len());
+    Ok(Engine::new(layout, heap, Journal::new(layout, 0)))
+}
+
+fn place_root<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout, root: R, origin: Origin) {
+    let (at, map) = (layout.root(), medium.map());
+    let extent = block::Extent::of(at, size_of::<R>());
+    medium.begin(extent, origin);
+    object::write_header(map, at, 1, R::type_info());
+    object::write_root(map, at, root);
+    medium.flush_block(map.pointer(extent.start).as_ptr(), size_of::<R>(), origin);
+}

@@ -1,0 +1,311 @@
+//! [`Region`]: one mapped file with a root, a heap and a journal, verified when it is opened.
+//!
+//! # Safety
+//!
+//! The root lies at the offset that the layout gives it. [`open`](Region::open) checks it and everything
+//! that it reaches; from then on it changes only when a transaction commits, which takes `&mut Region`.
+#![allow(unsafe_code)]
+
+pub(crate) mod block;
+pub(crate) mod create;
+pub(crate) mod heap;
+pub(crate) mod layout;
+pub(crate) mod object;
+pub(crate) mod open;
+mod options;
+pub(crate) mod schema;
+pub(crate) mod verify;
+
+pub use options::Options;
+
+use crate::error::{Error, Result};
+use crate::medium::{Emulated, FileMedium, MapSync, Medium, Origin, Writable};
+use crate::persistent::Persistent;
+use crate::tx::{Engine, Tx};
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::path::Path;
+use verify::{Overlay, Walk};
+
+/// A region of persistent memory with a root of type `R`, on medium `M`.
+///
+/// Reading goes through [`Region::root`] and plain references; changing goes through
+/// [`Region::transact`], which needs `&mut`. A region may be sent to and shared with other threads; put it
+/// into a `RwLock` for many readers and one writer.
+pub struct Region<R: Persistent, M: Medium = MapSync> {
+    medium: M,
+    engine: Engine,
+    recovered: bool,
+    closed: bool,
+    root: PhantomData<R>,
+}
+
+impl<R: Persistent, M: Medium> Region<R, M> {
+    pub(crate) fn new_parts(medium: M, engine: Engine, recovered: bool) -> Self {
+        Region { medium, engine, recovered, closed: false, root: PhantomData }
+    }
+
+    /// Opens the region in the file (or device-DAX device) at `path`, which must exist.
+    ///
+    /// The file is locked (`flock`) until the region is closed or dropped, synced, and walked from the root;
+    /// an outstanding journal record is replayed. On return everything that the root reaches is durable.
+    ///
+    /// # Safety
+    ///
+    /// As long as the region is open nothing else writes to or truncates the file: other programs of this
+    /// crate are kept out by the lock, but the kernel has no means against the rest.
+    ///
+    /// # Errors
+    ///
+    /// A typed [`Error`] for everything that can be wrong with the path, the file, the medium and the
+    /// contents. The contents are as they were.
+    #[track_caller]
+    pub unsafe fn open(path: impl AsRef<Path>) -> Result<Self>
+    where
+        M: FileMedium,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().open(path) }
+    }
+
+    /// Creates a region of `len` bytes with this root at `path`, where nothing may be.
+    ///
+    /// It is built in a file without a name and gets its name when it is whole and durable. The file gets
+    /// real blocks and mode `0o600`; it grows when it is full ([`Options::max_len`]). On a device-DAX device
+    /// the region takes the whole device.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], [`Error::TooSmall`], [`Error::DiskFull`] and those of the medium. No file is left
+    /// behind.
+    #[track_caller]
+    pub unsafe fn create(path: impl AsRef<Path>, len: u64, root: R) -> Result<Self>
+    where
+        M: FileMedium + Writable,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().create(path, len, root) }
+    }
+
+    /// Opens the region at `path`, or creates it with `len` bytes and the root that `root` makes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Region::open`] and [`Region::create`].
+    #[track_caller]
+    pub unsafe fn open_or_create(path: impl AsRef<Path>, len: u64, root: impl FnOnce() -> R) -> Result<Self>
+    where
+        M: FileMedium + Writable,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().open_or_create(path, len, root) }
+    }
+
+    /// The root, and through its links everything in the region: plain references, nothing is copied.
+    ///
+    /// # Panics
+    ///
+    /// When the region is poisoned ([`Error::Poisoned`]); [`Region::try_root`] answers the error instead.
+    #[inline]
+    #[track_caller]
+    pub fn root(&self) -> &R {
+        match self.try_root() {
+            Ok(root) => root,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The root, or [`Error::Poisoned`].
+    #[inline]
+    pub fn try_root(&self) -> Result<&R> {
+        self.engine.check_poison()?;
+        let root = object::pointer::<R>(self.medium.map(), self.engine.layout.root());
+        // SAFETY: the module's invariant; `&self` keeps transactions out for as long as the root is borrowed.
+        Ok(unsafe { root.as_ref() })
+    }
+
+    /// What the region lives on.
+    pub fn medium(&self) -> &M {
+        &self.medium
+    }
+
+    /// The region's size now, in bytes.
+    pub fn len(&self) -> u64 {
+        self.medium.map().len() as u64
+    }
+
+    /// Whether the process that had the region open before this one did not close it: it was killed, or the
+    /// power failed. Nothing that was committed is missing for that.
+    pub fn was_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Runs `f` as one failure-atomic transaction.
+    ///
+    /// If it answers `Ok`, all its changes are committed together and durable on return. If it answers `Err`
+    /// or panics, the published state is as it was.
+    ///
+    /// # Errors
+    ///
+    /// What `f` answers; [`Error::Orphaned`] if a handle was neither published, attached nor freed;
+    /// [`Error::JournalFull`]; [`Error::Poisoned`] after a failed write-back, [`Error::OutcomeUnknown`] if it
+    /// was the commit's own. Nothing is changed, except that the outcome of the last is unknown until the
+    /// region is opened again.
+    ///
+    /// # Panics
+    ///
+    /// When `f` does, and for a broken rule: a slot outside this region, or one that is occupied.
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word};
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
+    ///
+    /// let mut region = Region::new(1 << 20, Counters { hits: Word::new(0), misses: Word::new(0) })?;
+    /// region.transact(|tx, root| {
+    ///     tx.store(&root.hits, tx.load(&root.hits) + 1);
+    ///     tx.store(&root.misses, 7);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (1, 7));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn transact<X>(&mut self, f: impl for<'t> FnOnce(&Tx<'t, M>, &'t R) -> Result<X>) -> Result<X>
+    where
+        M: Writable,
+    {
+        self.try_transact(f)
+    }
+
+    /// [`Region::transact`] for closures with an error type of their own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::transact`], converted into `E`.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Region::transact`].
+    #[track_caller]
+    pub fn try_transact<X, E: From<Error>>(
+        &mut self,
+        f: impl for<'t> FnOnce(&Tx<'t, M>, &'t R) -> Result<X, E>,
+    ) -> Result<X, E>
+    where
+        M: Writable,
+    {
+        let origin: Origin = Location::caller();
+        self.engine.check_poison()?;
+        let root = object::pointer::<R>(self.medium.map(), self.engine.layout.root());
+        // SAFETY: the module's invariant; published memory changes at commit only, when `f` has returned and
+        // no reference of its lifetime is left.
+        let root = unsafe { root.as_ref() };
+        let tx = Tx::begin(&self.medium, &mut self.engine, origin);
+        let result = f(&tx, root)?;
+        tx.commit(origin)?;
+        Ok(result)
+    }
+
+    /// Walks everything that the root reaches, as [`Region::open`] does, and compares it with what the heap
+    /// holds as allocated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if the memory under the region was changed by something else.
+    pub fn usage(&self) -> Result<Usage> {
+        self.engine.check_poison()?;
+        let overlay = Overlay::default();
+        let walk = Walk {
+            medium: &self.medium,
+            layout: &self.engine.layout,
+            root: R::type_info(),
+            overlay: &overlay,
+            flush: false,
+            origin: Location::caller(),
+        };
+        let reached = walk.run()?;
+        let (unreached, unallocated) = reached.blocks.compare(&self.engine.heap);
+        assert_eq!(unallocated, 0, "reachable blocks that the heap holds as free");
+        Ok(Usage {
+            objects: reached.objects,
+            object_bytes: reached.bytes,
+            unreached_bytes: unreached as u64,
+            region_bytes: self.len(),
+        })
+    }
+
+    /// Closes the region: retires the journal and marks the region as closed, durably, then unlocks the file.
+    /// Everything that was committed is durable without it; dropping a region does the same and can't report
+    /// an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] if it was poisoned, or if the last write-back fails.
+    pub fn close(mut self) -> Result<()> {
+        self.shut_down()
+    }
+
+    #[track_caller]
+    fn shut_down(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        self.engine.close(&self.medium, Location::caller())
+    }
+}
+
+impl<R: Persistent> Region<R, Emulated> {
+    /// A region of `len` bytes in anonymous memory, which is gone when it is dropped: for tests and
+    /// measurements. It grows up to 64 GiB.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooSmall`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
+    #[track_caller]
+    pub fn new(len: u64, root: R) -> Result<Self> {
+        let options = Options::new();
+        let (layout, text) = create::plan::<R>(options.journal(), 1);
+        let len = options::region_len(len, layout.min_len())?;
+        let medium = Emulated::new(len, options.reserve(len))?;
+        let engine = create::build(&medium, layout, &text, root)?;
+        Ok(Self::new_parts(medium, engine, false))
+    }
+}
+
+impl<R: Persistent, M: Medium> Drop for Region<R, M> {
+    fn drop(&mut self) {
+        let _ = self.shut_down();
+    }
+}
+
+impl<R: Persistent + fmt::Debug, M: Medium + fmt::Debug> fmt::Debug for Region<R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").field("medium", &self.medium).field("root", &self.try_root()).finish()
+    }
+}
+
+/// What a region holds; see [`Region::usage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Objects that the root reaches, itself included.
+    pub objects: u64,
+    /// Bytes of these objects, with their block headers.
+    pub object_bytes: u64,
+    /// Bytes of the heap that are neither reached nor free: objects that a transaction left in a circle of
+    /// owners, free again after the next open.
+    pub unreached_bytes: u64,
+    /// Bytes of the whole region.
+    pub region_bytes: u64,
+}

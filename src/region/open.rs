@@ -1,0 +1,128 @@
+//! Opening a region: lock, persist what is visible, verify, replay, and only then believe.
+
+use super::layout::{IN_USE, Layout};
+use super::verify::{Overlay, Walk};
+use super::{Options, Region, schema};
+use crate::error::{Error, Result};
+use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin};
+use crate::persistent::Persistent;
+use crate::tx::Engine;
+use crate::tx::journal::{self, Journal};
+use std::os::unix::fs::FileExt;
+use std::panic::Location;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+#[track_caller]
+pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options) -> Result<Region<R, M>> {
+    let file = OpenFile::open(path)?;
+    let exact_len = file.exact_len;
+    if file.len == 0 {
+        return Err(shorter_than_a_page(&file));
+    }
+    super::options::region_len(exact_len, 0)?;
+    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len)?;
+    Ok(Region::new_parts(medium, engine, recovered))
+}
+
+/// A file that is too short to be mapped.
+fn shorter_than_a_page(file: &OpenFile) -> Error {
+    let mut found = [0; 8];
+    let path = file.path.clone();
+    match file.file.read_at(&mut found, 0) {
+        Ok(8) if u64::from_le_bytes(found) == super::layout::MAGIC => {
+            Error::Truncated { path, len: file.exact_len, needed: super::heap::PAGE as u64 }
+        }
+        Ok(_) => Error::NotARegion { path, found },
+        Err(source) => Error::from_io("read", &path, source),
+    }
+}
+
+/// Verifies and recovers the region in `medium`. An error leaves it as it was. Answers also whether the
+/// region had not been closed.
+#[track_caller]
+pub(crate) fn recover<R: Persistent, M: MediumImpl>(medium: &M, exact_len: u64) -> Result<(Engine, bool)> {
+    const { R::CHECKED };
+    let origin: Origin = Location::caller();
+    let (map, path) = (medium.map(), medium.path());
+
+    // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
+    let durable = medium.settle()?;
+    medium.announce(0, 128);
+    let layout = Layout::read(map, path, exact_len)?;
+    check_schema::<R, M>(medium, &layout)?;
+
+    // Rule 8.
+    let journal = journal::recover(medium, &layout, path)?;
+    if !durable {
+        medium.flush(map.pointer(layout.retired()).as_ptr(), 8, origin);
+        for slot in [layout.slot(0), layout.slot(1)] {
+            medium.flush(map.pointer(slot).as_ptr(), layout.slot(1) - layout.slot(0), origin);
+        }
+        if !journal.records.is_empty() {
+            medium.fence(origin)?;
+        }
+    }
+    let overlay = Overlay::new(&journal.records);
+    let walk =
+        Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush: !durable, origin };
+    let reached = walk.run()?;
+    let heap = reached.blocks.finish().map_err(|at| {
+        Error::damaged(path, "heap", at, "a large object in a page of small ones", "one or the other")
+    })?;
+
+    // Everything is as it should be: from here on the file is changed.
+    medium.allocate()?;
+    for record in &journal.records {
+        for &(at, value) in &record.entries {
+            medium.store(at, value, origin);
+        }
+        for &(at, _) in &record.entries {
+            medium.flush_line(map.pointer(at).as_ptr(), origin);
+        }
+    }
+    if !journal.records.is_empty() {
+        medium.fence(origin)?;
+    }
+    medium.announce(IN_USE, 8);
+    let recovered = map.load(IN_USE) != 0;
+    let number = journal.highest + 1;
+    medium.store(layout.retired(), number, origin);
+    medium.flush_line(map.pointer(layout.retired()).as_ptr(), origin);
+    medium.store(IN_USE, 1, origin);
+    medium.flush_line(map.pointer(IN_USE).as_ptr(), origin);
+    medium.fence(origin)?;
+    Ok((Engine::new(layout, heap, Journal::new(layout, number)), recovered))
+}
+
+fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Result<()> {
+    let (map, path) = (medium.map(), medium.path());
+    medium.announce(Layout::SCHEMA, layout.schema_len.next_multiple_of(8));
+    let mut bytes: Vec<u8> = (0..layout.schema_len.div_ceil(8))
+        .flat_map(|index| map.load(Layout::SCHEMA + index * 8).to_le_bytes())
+        .collect();
+    bytes.truncate(layout.schema_len);
+    let (found, expected) = (xxh3_64(&bytes), layout.schema_checksum);
+    let damaged = |found: String, expected: String| {
+        Err(Error::damaged(path, "schema", Layout::SCHEMA, found, expected))
+    };
+    if found != expected {
+        return damaged(format!("checksum {found:#018x}"), format!("{expected:#018x}"));
+    }
+    let Ok(file) = String::from_utf8(bytes) else {
+        return damaged("bytes that are not UTF-8".to_string(), "text".to_string());
+    };
+    let program = schema::text(R::type_info());
+    if file != program {
+        let difference = schema::difference(&file, &program);
+        return Err(Error::SchemaMismatch { path: path.to_path_buf(), difference });
+    }
+    if (layout.root_size, layout.root_align) != (size_of::<R>(), align_of::<R>()) {
+        return damaged(
+            format!("a root of {} bytes, aligned to {}", layout.root_size, layout.root_align),
+            format!("{} bytes, aligned to {}, as in the schema", size_of::<R>(), align_of::<R>()),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! [`Options`]: how a region is opened or created.
+
+use super::layout::Layout;
+use super::{Region, heap};
+use crate::error::{Error, Result};
+use crate::medium::{FileMedium, MemoryFileSystem, PersistenceDomain, Writable};
+use crate::persistent::Persistent;
+use std::path::Path;
+
+/// How a region is opened or created. The defaults are those of [`Region::open`] and [`Region::create`].
+///
+/// ```
+/// use indelible::{Options, Persistent, Word, medium::PageCache};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Counter { hits: Word<u64> }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("counter");
+/// let options = Options::new().max_len(1 << 24).journal_words(64);
+/// // SAFETY: nothing else writes or truncates this file while the region is open.
+/// let counter = unsafe {
+///     options.create::<Counter, PageCache>(&path, 1 << 20, Counter { hits: Word::new(0) })?
+/// };
+/// assert_eq!(counter.root().hits.get(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    max_len: Option<u64>,
+    mode: u32,
+    journal_words: usize,
+    domain: Option<PersistenceDomain>,
+    memory_file_systems: Vec<MemoryFileSystem>,
+}
+
+/// Address space that is reserved for growth where nothing else is said, in bytes.
+const DEFAULT_RESERVE: u64 = 64 << 30;
+/// The heap's bookkeeping ends here.
+const MAX_LEN: u64 = (1 << 40) - (1 << 20);
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            max_len: None,
+            mode: 0o600,
+            journal_words: 1024,
+            domain: None,
+            memory_file_systems: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How far the region may grow, in bytes; 64 GiB by default, or the file's size if that is more.
+    ///
+    /// So much *address space* is reserved when the region is opened; neither memory nor disk is. An
+    /// allocation that doesn't fit lets the file grow up to here, and fails with
+    /// [`Error::HeapFull`] after that. A device does not grow. At most 1 TiB.
+    pub fn max_len(mut self, bytes: u64) -> Self {
+        self.max_len = Some(bytes);
+        self
+    }
+
+    /// Permission bits of a new file, before the umask; `0o600` by default.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How many published words one transaction of a new region may change; 1,024 by default. The journal
+    /// takes 32 bytes of the region for each.
+    pub fn journal_words(mut self, words: usize) -> Self {
+        self.journal_words = words;
+        self
+    }
+
+    /// The caller vouches that the memory survives a power failure, where sysfs names no persistence
+    /// domain. Only [`PersistenceDomain::MemoryController`] can be vouched for: that the CPU caches
+    /// survive, and flushes can be left out, is believed from sysfs only.
+    pub fn assume_persistence_domain(mut self, domain: PersistenceDomain) -> Self {
+        self.domain = Some(domain);
+        self
+    }
+
+    /// Lets [`PageCache`](crate::medium::PageCache) use a file system that loses its files with the power.
+    pub fn allow_memory_file_system(mut self, name: MemoryFileSystem) -> Self {
+        self.memory_file_systems.push(name);
+        self
+    }
+
+    /// As [`Region::open`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`].
+    pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
+        self.check()?;
+        super::open::open(path.as_ref(), self)
+    }
+
+    /// As [`Region::create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::create`].
+    pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        super::create::create(path.as_ref(), len, root, self)
+    }
+
+    /// As [`Region::open_or_create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open_or_create`].
+    pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce() -> R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        let path = path.as_ref();
+        match super::open::open(path, self) {
+            Err(Error::NotFound { .. }) => {}
+            other => return other,
+        }
+        match super::create::create(path, len, root(), self) {
+            // Another process was faster.
+            Err(Error::Exists { .. }) => super::open::open(path, self),
+            other => other,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        Layout::check_journal_words(self.journal_words)?;
+        if self.domain == Some(PersistenceDomain::CpuCache) {
+            return Err(Error::BadOption {
+                option: "assume_persistence_domain",
+                reason: "that CPU caches survive a power failure is believed from sysfs only; give MemoryController",
+            });
+        }
+        if self.max_len.is_some_and(|len| len > MAX_LEN) {
+            return Err(Error::BadOption { option: "max_len", reason: "a region has less than 1 TiB" });
+        }
+        Ok(())
+    }
+
+    /// Bytes of address space for a file of `len` bytes.
+    pub(crate) fn reserve(&self, len: usize) -> usize {
+        let wanted = self.max_len.unwrap_or(DEFAULT_RESERVE);
+        usize::try_from(wanted).unwrap_or(usize::MAX).max(len)
+    }
+
+    pub(crate) fn assumed_domain(&self) -> Option<PersistenceDomain> {
+        self.domain
+    }
+
+    pub(crate) fn memory_file_system_allowed(&self, name: MemoryFileSystem) -> bool {
+        self.memory_file_systems.contains(&name)
+    }
+
+    pub(crate) fn file_mode(&self) -> u32 {
+        self.mode & 0o777
+    }
+
+    pub(crate) fn journal(&self) -> usize {
+        self.journal_words
+    }
+}
+
+/// A length that a region can have: whole pages, at least `needed`, less than 1 TiB.
+pub(crate) fn region_len(len: u64, needed: usize) -> Result<usize> {
+    let len = len & !(heap::PAGE as u64 - 1);
+    if len < needed as u64 {
+        return Err(Error::TooSmall { len, needed: needed as u64 });
+    }
+    if len > MAX_LEN {
+        return Err(Error::BadOption { option: "len", reason: "a region has less than 1 TiB" });
+    }
+    Ok(len as usize)
+}

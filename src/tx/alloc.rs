@@ -1,0 +1,229 @@
+//! Making objects: `alloc` and its kin, `stream_slice`, and `rewrite`.
+//!
+//! # Safety
+//!
+//! A block that the heap gives out belongs to this transaction alone until a link is committed to it; it is
+//! written here before the handle exists.
+#![allow(unsafe_code)]
+
+use super::{Engine, Tx};
+use crate::error::{Error, Result};
+use crate::link;
+use crate::medium::{Medium, Origin};
+use crate::persistent::{Cells, No, Persistent, Target, TypeInfo, Visitor};
+use crate::pm::{Pm, Taken};
+use crate::region::block::{self, Extent, HEADER};
+use crate::region::object;
+use crate::state::{Dirty, Flushed};
+use std::panic::Location;
+use std::ptr::NonNull;
+
+impl<'t, M: Medium> Tx<'t, M> {
+    /// Puts `value` into the region. Nothing reaches it, and nothing of it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HeapFull`] or [`Error::DiskFull`] if there is no room and the region can't grow.
+    #[inline]
+    #[track_caller]
+    pub fn alloc<T: Persistent>(&self, value: T) -> Result<Pm<'t, T, Dirty>> {
+        const { T::CHECKED };
+        let at = self.block(T::type_info(), 1, size_of::<T>(), Location::caller())?;
+        // SAFETY: a block of this size and alignment, this transaction's own.
+        let object = unsafe { object::write(self.medium.map(), at, value) };
+        // SAFETY: written just now, and this is the first handle.
+        Ok(unsafe { Pm::new(object) })
+    }
+
+    /// Puts a copy of `values` into the region, as a slice.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc`]; [`Error::BadLength`] if the slice is larger than any region.
+    #[track_caller]
+    pub fn alloc_slice<T>(&self, values: &[T]) -> Result<Pm<'t, [T], Dirty>>
+    where
+        T: Persistent<Links = No> + Copy,
+    {
+        const { <[T] as Target>::TARGET_CHECKED };
+        let at = self.block(<[T]>::target_info(), values.len(), size_of_val(values), Location::caller())?;
+        // SAFETY: a block with room for these bytes, this transaction's own; they are valid values.
+        unsafe { object::write_bytes(self.medium.map(), at, object::bytes_of(values)) };
+        Ok(self.slice(at, values.len()))
+    }
+
+    /// Puts a slice of `len` values into the region, the one at index `i` made by `value(i)`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc_slice`].
+    #[track_caller]
+    pub fn alloc_slice_with<T: Persistent>(
+        &self,
+        len: usize,
+        mut value: impl FnMut(usize) -> T,
+    ) -> Result<Pm<'t, [T], Dirty>> {
+        const { <[T] as Target>::TARGET_CHECKED };
+        let size = len.checked_mul(size_of::<T>()).ok_or_else(|| too_long(len, size_of::<T>()))?;
+        let at = self.block(<[T]>::target_info(), len, size, Location::caller())?;
+        for index in 0..len {
+            let value = value(index);
+            // SAFETY: `index < len`, so that the element lies in the block, which is this transaction's own.
+            unsafe { object::write(self.medium.map(), at + index * size_of::<T>(), value) };
+        }
+        Ok(self.slice(at, len))
+    }
+
+    /// Puts a copy of `text` into the region.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc_slice`].
+    #[track_caller]
+    pub fn alloc_str(&self, text: &str) -> Result<Pm<'t, str, Dirty>> {
+        let at = self.block(str::target_info(), text.len(), text.len(), Location::caller())?;
+        // SAFETY: a block with room for these bytes, this transaction's own.
+        unsafe { object::write_bytes(self.medium.map(), at, text.as_bytes()) };
+        let start = self.medium.map().pointer(at);
+        let object = str::from_address(start.as_ptr(), |_| text.len());
+        // SAFETY: UTF-8, written just now, and this is the first handle.
+        Ok(unsafe { Pm::new(NonNull::new_unchecked(object)) })
+    }
+
+    /// Puts a copy of `values` into the region with stores that bypass the cache, for slices much larger
+    /// than it. The fence that such stores need is inside; what they left in the cache is flushed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc_slice`]; [`Error::Poisoned`] if a write-back failed.
+    #[track_caller]
+    pub fn stream_slice<T>(&self, values: &[T]) -> Result<Pm<'t, [T], Flushed>>
+    where
+        T: Persistent<Links = No> + Copy,
+    {
+        const { <[T] as Target>::TARGET_CHECKED };
+        let origin = Location::caller();
+        let at = self.block(<[T]>::target_info(), values.len(), size_of_val(values), origin)?;
+        let header = self.medium.map().pointer(at - HEADER).as_ptr();
+        match self.medium.stream_block(header, object::bytes_of(values), origin) {
+            Ok(()) => {
+                self.unfenced.set(false);
+                self.fenced.set(true);
+                Ok(self.slice(at, values.len()).into_flushed())
+            }
+            Err(error) => Err(self.poison(error)),
+        }
+    }
+
+    /// A copy of a taken object that can be changed, with the words and links that the transaction sees in
+    /// it. The links move over: the old block owns nothing any more, and is freed at commit.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc`]; the transaction can't commit then.
+    #[track_caller]
+    pub fn rewrite<T: Target + ?Sized>(&self, old: Taken<'t, T>) -> Result<Pm<'t, T, Dirty>> {
+        let origin = Location::caller();
+        let info = T::target_info();
+        let size = T::byte_len(old.pointer());
+        let count = if info.counted() { size / info.size } else { 1 };
+        let at = self.block(info, count, size, origin)?;
+        self.count(-1); // one handle goes, one comes
+        let map = self.medium.map();
+        let old_at = old.address() - map.address();
+        // SAFETY: the object is not written to as long as the transaction runs.
+        let bytes = unsafe { map.bytes(old_at, size) };
+        // SAFETY: a block with room for these bytes, this transaction's own.
+        unsafe { object::write_bytes(map, at, bytes) };
+
+        let mut slots = Slots { base: map.address(), links: Vec::new(), words: Vec::new() };
+        if info.cells {
+            let valid = (info.visit)(bytes, &mut Visitor::new(&mut slots));
+            assert!(valid, "a published object is valid");
+        }
+        for slot in slots.words {
+            map.store(at + (slot - old_at), self.view(slot));
+        }
+        for slot in slots.links {
+            let new = at + (slot - old_at);
+            match self.view(slot) {
+                0 => map.store(new, 0),
+                offset => {
+                    map.store(new, link::offset_to(new, link::resolve(slot, offset)));
+                    self.set_pending(slot, 0, origin);
+                }
+            }
+        }
+        self.engine.borrow_mut().free(old_at, info);
+        let start = map.pointer(at).as_ptr();
+        let object = T::from_address(start, |_| count);
+        // SAFETY: a pointer into the mapping; a copy of a valid object, whose links have no other owner now;
+        // this is the first handle.
+        Ok(unsafe { Pm::new(NonNull::new_unchecked(object)) })
+    }
+
+    /// A block for an object of `size` bytes with its header written; counted as an open handle.
+    fn block(&self, info: &'static TypeInfo, count: usize, size: usize, origin: Origin) -> Result<usize> {
+        if count as u64 > block::COUNT_MASK || size > isize::MAX as usize / 2 {
+            return Err(too_long(count, info.size));
+        }
+        let mut engine = self.engine.borrow_mut();
+        engine.check_poison()?;
+        if engine.owned_is_empty() {
+            if self.fenced.replace(false) {
+                engine.journal.fenced();
+            }
+            if engine.journal.before_first_allocation(self.medium, origin) {
+                self.unfenced.set(true);
+            }
+        }
+        let at = engine.allocate(self.medium, size, info.align)?;
+        let extent = Extent::of(at, size);
+        self.medium.begin(extent, origin);
+        object::write_header(self.medium.map(), at, count, info);
+        drop(engine);
+        self.count(1);
+        Ok(at)
+    }
+
+    fn slice<T: Persistent>(&self, at: usize, len: usize) -> Pm<'t, [T], Dirty> {
+        let start = self.medium.map().pointer(at).cast::<T>();
+        // SAFETY: the caller wrote `len` values there just now, and this is the first handle.
+        unsafe { Pm::new(NonNull::slice_from_raw_parts(start, len)) }
+    }
+}
+
+impl Engine {
+    /// A block, which is this transaction's own from now on. The region grows if it must.
+    fn allocate<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<usize> {
+        loop {
+            if let Some(at) = self.heap.allocate(size, align) {
+                self.own(at, size, align);
+                return Ok(at);
+            }
+            self.grow(medium, size, align)?;
+        }
+    }
+}
+
+/// Where an object's links and words are.
+struct Slots {
+    base: usize,
+    links: Vec<usize>,
+    words: Vec<usize>,
+}
+
+impl Cells for Slots {
+    fn link(&mut self, at: usize, _: &'static TypeInfo) {
+        self.links.push(at - self.base);
+    }
+    fn word(&mut self, at: usize, _: fn(u64) -> bool) {
+        self.words.push(at - self.base);
+    }
+}
+
+fn too_long(len: usize, size: usize) -> Error {
+    Error::BadLength { len, size, reason: "no region is so large; store it in parts" }
+}
+
+static_assertions::const_assert!(HEADER == 16);

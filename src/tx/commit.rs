@@ -1,0 +1,265 @@
+//! [`Engine`]: what a region keeps between transactions, and what happens when one commits or aborts.
+//!
+//! # Safety
+//!
+//! The walk of `free` reads objects as bytes while the region is borrowed exclusively and the transaction's
+//! closure has returned: nothing writes to them.
+#![allow(unsafe_code)]
+
+use super::journal::{Change, Journal};
+use super::pending::Pending;
+use crate::error::{Error, Result};
+use crate::medium::{Map, Medium, Origin};
+use crate::persistent::{Cells, TypeInfo, Visitor};
+use crate::region::block::{self, Extent, Header};
+use crate::region::heap::{self, Heap};
+use crate::region::layout::{IN_USE, Layout};
+
+/// The least step in which a region grows, in bytes.
+const GROWTH: usize = 1 << 20;
+
+/// A region's state in DRAM. Its buffers are kept, so that a transaction allocates nothing in the steady
+/// state.
+pub(crate) struct Engine {
+    pub layout: Layout,
+    pub heap: Heap,
+    pub journal: Journal,
+    pub pending: Pending,
+    /// Blocks that this transaction allocated.
+    owned: Vec<Block>,
+    /// Trees that it frees.
+    freed: Vec<Freed>,
+    /// Scratch: blocks that the commit gives back to the heap.
+    doomed: Vec<Block>,
+    /// Scratch: the words that the commit changes.
+    changes: Vec<Change>,
+    poison: Option<String>,
+}
+
+/// A block of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Block {
+    at: usize,
+    size: usize,
+    align: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Freed {
+    at: usize,
+    info: &'static TypeInfo,
+}
+
+/// Whether one of these blocks, which are sorted, holds the word at `at`.
+fn holds(blocks: &[Block], at: usize) -> bool {
+    let after = blocks.partition_point(|block| block.at <= at);
+    after > 0 && at < blocks[after - 1].at + blocks[after - 1].size
+}
+
+impl Engine {
+    pub(crate) fn new(layout: Layout, heap: Heap, journal: Journal) -> Self {
+        Engine {
+            layout,
+            heap,
+            journal,
+            pending: Pending::default(),
+            owned: Vec::new(),
+            freed: Vec::new(),
+            doomed: Vec::new(),
+            changes: Vec::new(),
+            poison: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn check_poison(&self) -> Result<()> {
+        match &self.poison {
+            None => Ok(()),
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+        }
+    }
+
+    /// Nothing more can be promised for what is in memory.
+    pub(crate) fn poison(&mut self, error: &Error) {
+        let reason = match error {
+            Error::Poisoned { reason } => reason.clone(),
+            other => other.to_string(),
+        };
+        self.poison.get_or_insert(reason);
+    }
+
+    pub(crate) fn owned_is_empty(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    pub(crate) fn own(&mut self, at: usize, size: usize, align: usize) {
+        self.owned.push(Block { at, size, align });
+    }
+
+    pub(crate) fn free(&mut self, at: usize, info: &'static TypeInfo) {
+        self.freed.push(Freed { at, info });
+    }
+
+    /// Makes room for at least one more object of this size.
+    pub(crate) fn grow<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<()> {
+        let (len, max_len) = (medium.map().len(), medium.max_len());
+        // An object with its header and alignment, and a page of slots for a small one.
+        let needed = size.saturating_add(2 * align.max(heap::PAGE)).next_multiple_of(heap::PAGE);
+        let full = Error::HeapFull {
+            requested: block::extent_len(size) as u64,
+            len: len as u64,
+            max_len: max_len as u64,
+        };
+        let Some(least) = len.checked_add(needed).filter(|&least| least <= max_len) else {
+            return Err(full);
+        };
+        // Half as much again, so that the number of steps stays small; less where that is too much.
+        let step = (len / 2).clamp(GROWTH, 1 << 30).next_multiple_of(heap::PAGE);
+        let wanted = least.max(len.saturating_add(step).min(max_len)) & !(heap::PAGE - 1);
+        let grown = match medium.grow(wanted) {
+            Err(Error::DiskFull { .. }) if wanted > least => medium.grow(least).map(|()| least),
+            other => other.map(|()| wanted),
+        };
+        match grown {
+            Ok(len) => {
+                self.heap.extend(len);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, Error::Poisoned { .. }) {
+                    self.poison(&error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits what is pending. `unfenced`: something was flushed that no fence has followed.
+    pub(crate) fn commit<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
+        let result = self.try_commit(medium, unfenced, origin);
+        if result.is_ok() {
+            for block in self.doomed.drain(..) {
+                self.heap.free(block.at, block.size, block.align);
+            }
+            self.clear();
+        }
+        result
+    }
+
+    fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
+        self.doomed.clear();
+        self.changes.clear();
+        self.collect_doomed(medium.map());
+        let own = self.split_changes(medium.map());
+        self.journal.reserve(self.changes.len() - own)?;
+
+        // Words in this transaction's own blocks: nothing reaches them yet.
+        for change in &self.changes[..own] {
+            medium.store(change.at, change.value, change.origin);
+            medium.flush_line(medium.map().pointer(change.at).as_ptr(), change.origin);
+            unfenced = true;
+        }
+        let changes = &self.changes[own..];
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if unfenced {
+            // The covering fence: whatever the types were told, nothing is published before it.
+            if let Err(error) = medium.fence(origin) {
+                self.poison(&error);
+                return Err(error);
+            }
+            self.journal.fenced();
+        }
+        if let Err(error) = self.journal.commit(medium, changes, origin) {
+            self.poison(&error);
+            let Some(reason) = self.poison.clone() else { return Err(error) };
+            return Err(Error::OutcomeUnknown { reason });
+        }
+        Ok(())
+    }
+
+    /// Walks the trees that are freed, as the transaction sees them.
+    fn collect_doomed(&mut self, map: &Map) {
+        let mut next = 0;
+        while next < self.freed.len() {
+            let Freed { at, info } = self.freed[next];
+            next += 1;
+            let header = Header::decode(heap::read_header(map, at), at).expect("a block keeps its header");
+            let size = info.byte_len(header.count).expect("a block keeps its count");
+            self.doomed.push(Block { at, size, align: info.align });
+            if info.cells {
+                // SAFETY: nothing writes while the commit walks; see the module.
+                let bytes = unsafe { map.bytes(at, size) };
+                let mut owned = OwnedBy { map, pending: &self.pending, freed: &mut self.freed };
+                let valid = (info.visit)(bytes, &mut Visitor::new(&mut owned));
+                assert!(valid, "a published object is valid");
+            }
+        }
+        self.doomed.sort_unstable();
+    }
+
+    /// Sorts the pending words into `changes`: first those in this transaction's own blocks, whose number is
+    /// the answer. Words in freed blocks are dropped, and published words that keep their value.
+    fn split_changes(&mut self, map: &Map) -> usize {
+        if self.pending.is_empty() {
+            return 0;
+        }
+        self.owned.sort_unstable();
+        self.changes.extend(self.pending.changes().iter().filter(|change| !holds(&self.doomed, change.at)));
+        self.changes.retain(|change| map.load(change.at) != change.value);
+        self.changes.sort_unstable_by_key(|change| (!holds(&self.owned, change.at), change.at));
+        self.changes.partition_point(|change| holds(&self.owned, change.at))
+    }
+
+    /// Forgets the transaction and gives its blocks back.
+    pub(crate) fn abort<M: Medium>(&mut self, medium: &M) {
+        for block in self.owned.drain(..) {
+            medium.abandon(Extent::of(block.at, block.size));
+            self.heap.free(block.at, block.size, block.align);
+        }
+        self.doomed.clear();
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.pending.clear();
+        self.owned.clear();
+        self.freed.clear();
+        self.changes.clear();
+    }
+
+    /// Retires the journal and marks the region as closed, durably.
+    pub(crate) fn close<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+        self.check_poison()?;
+        let result = (|| {
+            self.journal.close(medium, origin)?;
+            medium.store(IN_USE, 0, origin);
+            medium.flush_line(medium.map().pointer(IN_USE).as_ptr(), origin);
+            medium.fence(origin)
+        })();
+        if let Err(error) = &result {
+            self.poison(error);
+        }
+        result
+    }
+}
+
+/// The links of a freed object, followed as the transaction sees them.
+struct OwnedBy<'a> {
+    map: &'a Map,
+    pending: &'a Pending,
+    freed: &'a mut Vec<Freed>,
+}
+
+impl Cells for OwnedBy<'_> {
+    fn link(&mut self, address: usize, info: &'static TypeInfo) {
+        let slot = address - self.map.address();
+        match self.pending.get(slot).unwrap_or_else(|| self.map.load(slot)) {
+            0 => {}
+            offset => self.freed.push(Freed { at: slot.wrapping_add(offset as usize), info }),
+        }
+    }
+
+    fn word(&mut self, _: usize, _: fn(u64) -> bool) {}
+}

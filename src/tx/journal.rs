@@ -1,0 +1,294 @@
+//! The redo journal: how several published words change together.
+//!
+//! In persistent memory there are two record slots `{number, count, checksum, entries}` and one word `RET`:
+//! a record is valid if its number is above `RET`, its count in range and its checksum right. Record `N + 1`
+//! goes to the slot that does not hold `N`; its fence is the commit point, and its words are applied and
+//! flushed after that without one. `N` is *settled* once a fence of the same thread has followed; only then
+//! may it be retired, and the retirement shares the flush batch of a later commit. DESIGN section 6 has the
+//! eight rules; the numbers below refer to them.
+
+use crate::error::{Error, Result};
+use crate::medium::{Map, MediumImpl, Origin};
+use crate::region::layout::{ENTRY, Layout, RECORD_HEADER};
+use std::path::Path;
+use std::thread::{self, ThreadId};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// A published word and the value it is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    /// Offset of the word, in bytes.
+    pub at: usize,
+    pub value: u64,
+    pub origin: Origin,
+}
+
+/// The journal's volatile side.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    layout: Layout,
+    /// Number of the last record.
+    number: u64,
+    /// The slot that holds it.
+    slot: usize,
+    /// Records that are not retired, oldest first; at most two.
+    unretired: Vec<u64>,
+    /// The words that the last record applied.
+    applied: Vec<usize>,
+    /// Whether the thread that flushed `applied` has fenced since.
+    settled: bool,
+    /// A store to `RET` was flushed and not fenced.
+    unfenced_ret: bool,
+    /// The thread that flushed `applied` and `RET`.
+    thread: ThreadId,
+    /// The bytes that a checksum covers.
+    scratch: Vec<u8>,
+}
+
+impl Journal {
+    /// After an open that made `number` the last one, with nothing to retire.
+    pub(crate) fn new(layout: Layout, number: u64) -> Self {
+        Journal {
+            layout,
+            number,
+            slot: 0,
+            unretired: Vec::with_capacity(3),
+            applied: Vec::new(),
+            settled: true,
+            unfenced_ret: false,
+            thread: thread::current().id(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.layout.journal_words
+    }
+
+    /// Rule 7: what another thread flushed and did not fence is flushed again by this one.
+    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
+        if self.settled && !self.unfenced_ret {
+            return;
+        }
+        let current = thread::current().id();
+        if self.thread == current {
+            return;
+        }
+        self.thread = current;
+        if !self.settled {
+            self.applied.iter().for_each(|&at| flush_word(medium, at, origin));
+        }
+        if self.unfenced_ret {
+            flush_word(medium, self.layout.retired(), origin);
+        }
+    }
+
+    /// This thread has fenced.
+    pub(crate) fn fenced(&mut self) {
+        self.settled = true;
+        self.unfenced_ret = false;
+    }
+
+    /// Rule 5: before the first store into a block that a retired transaction may have freed, the older of
+    /// two records is retired. Answers whether something was flushed.
+    pub(crate) fn before_first_allocation<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> bool {
+        if self.unretired.len() < 2 {
+            return false;
+        }
+        let older = self.unretired.remove(0);
+        self.retire(medium, older, origin);
+        true
+    }
+
+    fn retire<M: MediumImpl>(&mut self, medium: &M, number: u64, origin: Origin) {
+        medium.store(self.layout.retired(), number, origin);
+        flush_word(medium, self.layout.retired(), origin);
+        self.unfenced_ret = true;
+        self.thread = thread::current().id();
+    }
+
+    /// Reserves all memory that [`Journal::commit`] needs for so many words.
+    pub(crate) fn reserve(&mut self, words: usize) -> Result<()> {
+        if words > 1 && words > self.capacity() {
+            return Err(Error::JournalFull { words, capacity: self.capacity() });
+        }
+        // `applied` may still be needed, so it is not cleared here.
+        self.applied.reserve(words);
+        self.scratch.clear();
+        self.scratch.reserve((words + 1) * ENTRY);
+        Ok(())
+    }
+
+    /// Changes all these words, durably, or none of them. The words and everything that they make reachable
+    /// are fenced already. An error is that of the commit's own fence: the outcome is unknown.
+    pub(crate) fn commit<M: MediumImpl>(
+        &mut self,
+        medium: &M,
+        changes: &[Change],
+        origin: Origin,
+    ) -> Result<()> {
+        match changes {
+            [] => Ok(()),
+            // Rule 4.
+            [change] if self.unretired.is_empty() || self.settled => {
+                if let Some(&last) = self.unretired.last() {
+                    self.retire(medium, last, origin);
+                    self.unretired.clear();
+                }
+                medium.store(change.at, change.value, change.origin);
+                flush_word(medium, change.at, change.origin);
+                medium.fence(origin)?;
+                self.fenced();
+                Ok(())
+            }
+            _ => self.commit_record(medium, changes, origin),
+        }
+    }
+
+    /// Rule 2.
+    fn commit_record<M: MediumImpl>(&mut self, medium: &M, changes: &[Change], origin: Origin) -> Result<()> {
+        self.number += 1;
+        self.slot = 1 - self.slot;
+        let at = self.layout.slot(self.slot);
+        let count = changes.len() as u64;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&count.to_le_bytes());
+        for (index, change) in changes.iter().enumerate() {
+            let entry = at + RECORD_HEADER + index * ENTRY;
+            medium.store(entry, change.at as u64, origin);
+            medium.store(entry + 8, change.value, origin);
+            self.scratch.extend_from_slice(&(change.at as u64).to_le_bytes());
+            self.scratch.extend_from_slice(&change.value.to_le_bytes());
+        }
+        medium.store(at, self.number, origin);
+        medium.store(at + 8, count, origin);
+        medium.store(at + 16, checksum(&self.scratch, self.number, self.layout.region_id), origin);
+        medium.flush(medium.map().pointer(at).as_ptr(), RECORD_HEADER + changes.len() * ENTRY, origin);
+        medium.fence(origin)?;
+
+        // The commit point. What follows only makes visible what recovery would do as well.
+        let abort = AbortOnPanic;
+        self.fenced();
+        if self.unretired.len() == 2 {
+            self.unretired.remove(0);
+        }
+        self.unretired.push(self.number);
+        self.applied.clear();
+        for change in changes {
+            medium.store(change.at, change.value, change.origin);
+            self.applied.push(change.at);
+        }
+        // Words of one line that were stored together are flushed once.
+        let mut flushed = usize::MAX;
+        for change in changes {
+            let line = change.at / crate::flush::LINE;
+            if line != flushed {
+                flush_word(medium, change.at, change.origin);
+                flushed = line;
+            }
+        }
+        self.settled = false;
+        self.thread = thread::current().id();
+        std::mem::forget(abort);
+        Ok(())
+    }
+
+    /// Makes the applied words durable and retires every record. For a clean close.
+    pub(crate) fn close<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+        self.hand_over(medium, origin);
+        if let Some(&last) = self.unretired.last() {
+            if !self.settled {
+                medium.fence(origin)?;
+                self.fenced();
+            }
+            self.retire(medium, last, origin);
+            self.unretired.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A panic between the commit point and the end of the commit would leave the published state half applied.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        eprintln!(
+            "indelible: panic after a commit point; the process is aborted, reopening recovers the region"
+        );
+        std::process::abort();
+    }
+}
+
+fn flush_word<M: MediumImpl>(medium: &M, at: usize, origin: Origin) {
+    medium.flush_line(medium.map().pointer(at).as_ptr(), origin);
+}
+
+fn checksum(bytes: &[u8], number: u64, region_id: u64) -> u64 {
+    xxh3_64_with_seed(bytes, region_id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// A valid record, as recovery found it.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub number: u64,
+    /// Where the record lies, in bytes.
+    pub at: usize,
+    pub entries: Vec<(usize, u64)>,
+}
+
+/// What recovery finds in the journal.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// The valid records, in the order of their numbers.
+    pub records: Vec<Record>,
+    /// The highest number seen, valid or not, `RET` included.
+    pub highest: u64,
+}
+
+/// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
+pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
+    let map: &Map = medium.map();
+    let load = |at: usize| {
+        medium.announce(at, 8);
+        map.load(at)
+    };
+    let retired = load(layout.retired());
+    let mut highest = retired;
+    let mut records = Vec::new();
+    for index in 0..2 {
+        let at = layout.slot(index);
+        let number = load(at);
+        highest = highest.max(number);
+        if number <= retired {
+            continue;
+        }
+        let count = load(at + 8);
+        if count == 0 || count > layout.journal_words as u64 {
+            continue;
+        }
+        let mut bytes = count.to_le_bytes().to_vec();
+        let mut entries = Vec::with_capacity(count as usize);
+        for entry in (0..count as usize).map(|index| at + RECORD_HEADER + index * ENTRY) {
+            let (word, value) = (load(entry), load(entry + 8));
+            bytes.extend_from_slice(&word.to_le_bytes());
+            bytes.extend_from_slice(&value.to_le_bytes());
+            entries.push((word as usize, value));
+        }
+        if load(at + 16) == checksum(&bytes, number, layout.region_id) {
+            records.push(Record { number, at, entries });
+        }
+    }
+    // A number counts transactions; a larger one was not written by us.
+    if highest >= 1 << 62 {
+        return Err(Error::damaged(
+            path,
+            "journal",
+            layout.retired(),
+            format!("record number {highest}"),
+            "a number that was reached",
+        ));
+    }
+    records.sort_by_key(|record| record.number);
+    Ok(Recovered { records, highest })
+}

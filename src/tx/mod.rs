@@ -1,0 +1,368 @@
+//! [`Tx`]: one failure-atomic transaction.
+//!
+//! Published memory changes when a transaction commits, and only then: until that, `publish`, `take` and
+//! `store` collect pending words. New objects are written straight into blocks that nothing reaches.
+//!
+//! # Safety
+//!
+//! `'t` is invariant and belongs to one call of `transact`: no handle, slot or reference of it comes from
+//! elsewhere or outlives it, except slots that safe code can give any lifetime (statics, leaked boxes), and
+//! those are refused by their address. A block is owned by one handle, `Taken` or link, as the transaction
+//! sees it, and none is reused before the transaction has ended; so a `&'t T` stays valid whatever is taken,
+//! rewritten or freed meanwhile.
+#![allow(unsafe_code)]
+
+mod alloc;
+mod commit;
+pub(crate) mod journal;
+mod pending;
+mod read;
+mod verbs;
+
+pub(crate) use commit::Engine;
+pub use read::{Committed, Read};
+pub use verbs::{Attach, Fence, Flush, Owned, Publish, Stage};
+
+use crate::error::{Error, Result};
+use crate::link::{self, Link};
+use crate::medium::{Medium, Origin};
+use crate::persistent::{No, Persistent, Target};
+use crate::pm::{Pm, Taken};
+use crate::state::Dirty;
+use crate::word::Word;
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// A transaction, given to the closure of [`Region::transact`](crate::Region::transact).
+///
+/// It stays on its thread, because a fence waits for the flushes of its own thread only.
+pub struct Tx<'t, M: Medium> {
+    medium: &'t M,
+    engine: RefCell<&'t mut Engine>,
+    /// Objects that were allocated or taken, less those that found an owner.
+    open: Cell<isize>,
+    /// Something was flushed that no fence has followed.
+    unfenced: Cell<bool>,
+    /// A fence was made that the journal has not been told of.
+    fenced: Cell<bool>,
+    /// A word is pending.
+    any_pending: Cell<bool>,
+    /// A rule was broken.
+    broken: Cell<bool>,
+    committed: Cell<bool>,
+    brand: PhantomData<(fn(&'t ()) -> &'t (), *const ())>,
+}
+
+static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Send, Sync);
+
+impl<'t, M: Medium> Tx<'t, M> {
+    pub(crate) fn begin(medium: &'t M, engine: &'t mut Engine, origin: Origin) -> Self {
+        engine.journal.hand_over(medium, origin);
+        Tx {
+            medium,
+            engine: RefCell::new(engine),
+            open: Cell::new(0),
+            unfenced: Cell::new(false),
+            fenced: Cell::new(false),
+            any_pending: Cell::new(false),
+            broken: Cell::new(false),
+            committed: Cell::new(false),
+            brand: PhantomData,
+        }
+    }
+
+    pub(crate) fn commit(self, origin: Origin) -> Result<()> {
+        if self.broken.get() {
+            return Err(Error::Aborted);
+        }
+        self.engine.borrow().check_poison()?;
+        match self.open.get() {
+            0 => {}
+            handles => return Err(Error::Orphaned { handles: handles.unsigned_abs() }),
+        }
+        let mut engine = self.engine.borrow_mut();
+        if self.fenced.get() {
+            engine.journal.fenced();
+        }
+        engine.commit(self.medium, self.unfenced.get(), origin)?;
+        self.committed.set(true);
+        Ok(())
+    }
+
+    /// Writes an object's lines back towards memory. Takes a handle, or a tuple (up to 8), array, `Vec` or
+    /// `Option` of handles.
+    ///
+    /// Nothing is durable yet: [`Tx::fence`] waits for it.
+    #[inline(always)]
+    #[track_caller]
+    pub fn flush<X: Flush<'t>>(&self, objects: X) -> X::Flushed {
+        objects.flush_in(self, Location::caller())
+    }
+
+    /// Waits until everything that was flushed in this transaction is durable, in one fence for all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] if a write-back failed (`PageCache` only: a CPU's fence can't fail).
+    #[inline(always)]
+    #[track_caller]
+    pub fn fence<X: Fence<'t>>(&self, objects: X) -> Result<X::Persisted> {
+        match self.medium.fence(Location::caller()) {
+            Ok(()) => {
+                self.unfenced.set(false);
+                self.fenced.set(true);
+                Ok(objects.fenced_in())
+            }
+            Err(error) => Err(self.poison(error)),
+        }
+    }
+
+    /// [`Tx::flush`], then [`Tx::fence`]: on return the objects are durable.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::fence`].
+    #[inline(always)]
+    #[track_caller]
+    pub fn persist<X>(&self, objects: X) -> Result<<X::Flushed as Fence<'t>>::Persisted>
+    where
+        X: Flush<'t>,
+        X::Flushed: Fence<'t>,
+    {
+        let flushed = self.flush(objects);
+        self.fence(flushed)
+    }
+
+    /// Makes `child` the target of a link of `parent`, which is still `Dirty`. The link must be null.
+    ///
+    /// `child` is flushed, persisted or taken, or an `Option` or [`Child`](crate::Child) of these. It need not
+    /// be fenced: the fence that the parent must pass before it can be published covers the child too, so a
+    /// tree costs one fence.
+    ///
+    /// # Panics
+    ///
+    /// If the link is not inside `parent`, or not null.
+    #[track_caller]
+    pub fn attach<P, T>(
+        &self,
+        parent: &mut Pm<'t, P, Dirty>,
+        link: impl FnOnce(&P) -> &Link<T>,
+        child: impl Attach<'t, T>,
+    ) where
+        P: Target + ?Sized,
+        T: Target + ?Sized,
+    {
+        let start = parent.address();
+        let size = P::byte_len(parent.pointer());
+        let link = link(parent);
+        let slot = link.address();
+        if slot < start || slot + size_of::<u64>() > start + size {
+            self.rule("`attach` was given a link that is not inside the parent");
+        }
+        if !link.is_null() {
+            self.rule("`attach` onto a link that is occupied");
+        }
+        if let Some(child) = child.target(self) {
+            link.cell().store(link::offset_to(slot, child), std::sync::atomic::Ordering::Relaxed);
+            self.count(-1);
+        }
+    }
+
+    /// Makes `object` reachable through `slot` when the transaction commits. The slot must be empty.
+    ///
+    /// Takes what is durable: `Persisted`, [`Taken`], or an `Option` of these.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is outside this region, or occupied as the transaction sees it (use [`Tx::take`] first, or
+    /// [`Tx::replace`]).
+    #[track_caller]
+    pub fn publish<T: Target + ?Sized>(&self, slot: &'t Link<T>, object: impl Publish<'t, T>) {
+        let at = self.empty_slot(slot);
+        let target = object.target(self);
+        self.fill(at, slot.address(), target, Location::caller());
+    }
+
+    /// As [`Tx::publish`], and takes `Flushed` objects too: one fence, made by the commit before it changes
+    /// anything, covers all that was staged.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Tx::publish`].
+    #[track_caller]
+    pub fn stage<T: Target + ?Sized>(&self, slot: &'t Link<T>, object: impl Stage<'t, T>) {
+        let at = self.empty_slot(slot);
+        let target = object.target(self);
+        self.fill(at, slot.address(), target, Location::caller());
+    }
+
+    /// Unlinks what `slot` points to, as the transaction sees it. It must find another owner, or be freed.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is outside this region.
+    #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
+    #[track_caller]
+    pub fn take<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> Option<Taken<'t, T>> {
+        let at = self.place(slot.address());
+        let offset = self.view(at);
+        if offset == 0 {
+            return None;
+        }
+        self.set_pending(at, 0, Location::caller());
+        self.count(1);
+        // SAFETY: as the transaction sees it, the slot leads to an object.
+        let target = unsafe { link::target(slot.address(), offset) };
+        let target = NonNull::new(target).expect("no object lies at address 0");
+        // SAFETY: the slot was its target's only owner, and is null from now on.
+        Some(unsafe { Taken::new(target) })
+    }
+
+    /// [`Tx::take`], then [`Tx::publish`] into the same slot.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is outside this region.
+    #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
+    #[track_caller]
+    pub fn replace<T: Target + ?Sized>(
+        &self,
+        slot: &'t Link<T>,
+        object: impl Publish<'t, T>,
+    ) -> Option<Taken<'t, T>> {
+        let old = self.take(slot);
+        let at = self.place(slot.address());
+        let target = object.target(self);
+        self.fill(at, slot.address(), target, Location::caller());
+        old
+    }
+
+    /// What `slot` points to, with this transaction's own changes.
+    #[inline]
+    pub fn get<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> Option<&'t T> {
+        if !self.any_pending.get() {
+            return slot.get();
+        }
+        let pending = self.offset_of(slot.address()).and_then(|at| self.engine.borrow().pending.get(at));
+        match pending {
+            None => slot.get(),
+            Some(0) => None,
+            Some(offset) => {
+                // SAFETY: the object that was published into this slot.
+                let target = unsafe { link::target(slot.address(), offset) };
+                // SAFETY: valid, and not written to as long as the transaction runs; its block is not reused
+                // before the end.
+                Some(unsafe { &*target })
+            }
+        }
+    }
+
+    /// Gives `word` this value when the transaction commits.
+    ///
+    /// # Panics
+    ///
+    /// If the word is outside this region.
+    #[track_caller]
+    pub fn store<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>, value: T) {
+        let at = self.place(word.address());
+        self.set_pending(at, Word::pack(value), Location::caller());
+    }
+
+    /// The value of `word`, with this transaction's own stores.
+    #[inline]
+    pub fn load<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>) -> T {
+        if !self.any_pending.get() {
+            return word.get();
+        }
+        let pending = self.offset_of(word.address()).and_then(|at| self.engine.borrow().pending.get(at));
+        pending.map_or_else(|| word.get(), Word::unpack)
+    }
+
+    /// Gives back the objects and everything they own, as the transaction sees it when it commits. Takes any
+    /// handle, [`Taken`] or [`Child`](crate::Child), or an `Option`, `Vec`, array or tuple of these.
+    ///
+    /// The memory is free for the next transaction, not for this one.
+    pub fn free<X: Owned<'t>>(&self, objects: X) {
+        objects.free_in(self);
+    }
+
+    fn free_object<T: Target + ?Sized>(&self, object: NonNull<T>) {
+        let at = object.addr().get() - self.medium.map().address();
+        self.engine.borrow_mut().free(at, T::target_info());
+        self.count(-1);
+    }
+
+    /// The offset of a slot that holds nothing.
+    #[track_caller]
+    fn empty_slot<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> usize {
+        let at = self.place(slot.address());
+        if self.view(at) != 0 {
+            self.rule(
+                "`publish` or `stage` onto a slot that is occupied: take its object first, or use `replace`",
+            );
+        }
+        at
+    }
+
+    fn fill(&self, at: usize, slot: usize, target: Option<usize>, origin: Origin) {
+        if let Some(target) = target {
+            self.set_pending(at, link::offset_to(slot, target), origin);
+            self.count(-1);
+        }
+    }
+
+    /// The word at this offset, as the transaction sees it.
+    fn view(&self, at: usize) -> u64 {
+        self.engine.borrow().pending.get(at).unwrap_or_else(|| self.medium.map().load(at))
+    }
+
+    fn set_pending(&self, at: usize, value: u64, origin: Origin) {
+        self.any_pending.set(true);
+        self.engine.borrow_mut().pending.set(at, value, origin);
+    }
+
+    /// The offset of a word that lies where objects do.
+    fn offset_of(&self, address: usize) -> Option<usize> {
+        let at = self.medium.map().offset_of(address, size_of::<u64>())?;
+        (at >= self.engine.borrow().layout.root()).then_some(at)
+    }
+
+    #[track_caller]
+    fn place(&self, address: usize) -> usize {
+        match self.offset_of(address) {
+            Some(at) => at,
+            None => self.rule("a slot or word that is not in this transaction's region"),
+        }
+    }
+
+    fn count(&self, change: isize) {
+        self.open.set(self.open.get() + change);
+    }
+
+    fn poison(&self, error: Error) -> Error {
+        self.engine.borrow_mut().poison(&error);
+        error
+    }
+
+    /// A broken rule: the transaction can't commit any more, whoever catches the panic.
+    #[cold]
+    #[track_caller]
+    fn rule(&self, rule: &str) -> ! {
+        self.broken.set(true);
+        panic!("persistent-memory rule broken: {rule}; the transaction is aborted");
+    }
+}
+
+impl<M: Medium> Drop for Tx<'_, M> {
+    fn drop(&mut self) {
+        if !self.committed.get() {
+            let engine = self.engine.get_mut();
+            if self.fenced.get() {
+                engine.journal.fenced();
+            }
+            engine.abort(self.medium);
+        }
+    }
+}

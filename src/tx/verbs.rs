@@ -1,0 +1,290 @@
+//! What each verb takes, as sealed traits: public names without methods over private supertraits that hold
+//! them. A user can neither implement one nor call what it does.
+
+use super::Tx;
+use crate::medium::{Medium, Origin};
+use crate::persistent::Target;
+use crate::pm::{Child, Pm, Taken};
+use crate::region::block;
+use crate::state::{Dirty, Flushed, Persisted};
+
+/// What [`Tx::flush`] takes: a `Dirty` handle, or several.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be flushed",
+    label = "not a `Dirty` handle",
+    note = "only an object that may have changed since its last flush is flushed: `Pm<_, Dirty>`, or a tuple, array, `Vec` or `Option` of these"
+)]
+pub trait Flush<'t>: FlushIn<'t, Out = <Self as Flush<'t>>::Flushed> {
+    /// The same, flushed.
+    type Flushed;
+}
+
+pub(crate) trait FlushIn<'t> {
+    type Out;
+    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out;
+}
+
+/// What [`Tx::fence`] takes: a `Flushed` handle, or several.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be fenced",
+    label = "not a `Flushed` handle",
+    note = "a fence waits for flushes: an object that is still `Dirty` is flushed first (or both with `tx.persist`), and one that is `Persisted` needs no other fence",
+    note = "without the flush, a power failure could keep any part of the object and lose the rest"
+)]
+pub trait Fence<'t>: FencedIn<'t, Out = <Self as Fence<'t>>::Persisted> {
+    /// The same, persisted.
+    type Persisted;
+}
+
+pub(crate) trait FencedIn<'t> {
+    type Out;
+    fn fenced_in(self) -> Self::Out;
+}
+
+/// What [`Tx::publish`] takes: objects that are durable.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be published: it is not known to be durable",
+    label = "not `Persisted`",
+    note = "a power failure could keep the link and lose the object it points to",
+    note = "make it durable with `tx.persist(…)?` (or `tx.flush` and `tx.fence`), or let the commit fence it: `tx.stage`"
+)]
+pub trait Publish<'t, T: ?Sized>: Source<'t> {}
+
+/// What [`Tx::stage`] takes: as [`Publish`], and what is flushed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be staged: it is not flushed",
+    label = "not flushed",
+    note = "the commit's fence waits for flushes, and this object has none: it could be lost behind its link",
+    note = "flush it first: `tx.flush(…)`"
+)]
+pub trait Stage<'t, T: ?Sized>: Source<'t> {}
+
+/// What [`Tx::attach`] takes: as [`Stage`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be attached: it is not flushed",
+    label = "not flushed",
+    note = "the fence of the parent waits for flushes, and this child has none: it could be lost behind its link",
+    note = "flush it first: `tx.flush(…)`; one fence for the parent then covers both"
+)]
+pub trait Attach<'t, T: ?Sized>: Source<'t> {}
+
+/// What [`Tx::free`] takes: anything that owns objects.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` owns no object that could be freed",
+    label = "not a handle",
+    note = "`free` takes handles, what `take` and `replace` answered, and tuples, arrays, `Vec`s and `Option`s of these; to free a published object, take it first"
+)]
+pub trait Owned<'t>: FreeIn<'t> {}
+
+pub(crate) trait FreeIn<'t> {
+    fn free_in<M: Medium>(self, tx: &Tx<'t, M>);
+}
+
+/// The address of the object that a link is to point to; `None` for a link that stays null.
+pub(crate) trait Source<'t> {
+    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize>;
+}
+
+impl<'t, T: Target + ?Sized> FlushIn<'t> for Pm<'t, T, Dirty> {
+    type Out = Pm<'t, T, Flushed>;
+    #[inline(always)]
+    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
+        let header = self.pointer().as_ptr().cast::<u8>().wrapping_sub(block::HEADER);
+        match T::FIXED_SIZE {
+            Some(size) if block::in_one_line(size) => tx.medium.flush_block_line(header, size, origin),
+            _ => tx.medium.flush_block(header, T::byte_len(self.pointer()), origin),
+        }
+        tx.unfenced.set(true);
+        self.into_flushed()
+    }
+}
+impl<'t, T: Target + ?Sized> Flush<'t> for Pm<'t, T, Dirty> {
+    type Flushed = Pm<'t, T, Flushed>;
+}
+
+impl<'t, T: Target + ?Sized> FencedIn<'t> for Pm<'t, T, Flushed> {
+    type Out = Pm<'t, T, Persisted>;
+    #[inline(always)]
+    fn fenced_in(self) -> Self::Out {
+        self.into_persisted()
+    }
+}
+impl<'t, T: Target + ?Sized> Fence<'t> for Pm<'t, T, Flushed> {
+    type Persisted = Pm<'t, T, Persisted>;
+}
+
+impl<'t, T: Target + ?Sized, S> Source<'t> for Pm<'t, T, S> {
+    fn target<M: Medium>(self, _: &Tx<'t, M>) -> Option<usize> {
+        Some(self.address())
+    }
+}
+impl<'t, T: Target + ?Sized> Source<'t> for Taken<'t, T> {
+    fn target<M: Medium>(self, _: &Tx<'t, M>) -> Option<usize> {
+        Some(self.address())
+    }
+}
+impl<'t, T: Target + ?Sized> Source<'t> for Child<'t, T> {
+    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize> {
+        match self {
+            Child::New(object) => object.target(tx),
+            Child::Old(object) => object.target(tx),
+        }
+    }
+}
+impl<'t, X: Source<'t>> Source<'t> for Option<X> {
+    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize> {
+        self.and_then(|object| object.target(tx))
+    }
+}
+
+impl<'t, T: Target + ?Sized> Publish<'t, T> for Pm<'t, T, Persisted> {}
+impl<'t, T: Target + ?Sized> Publish<'t, T> for Taken<'t, T> {}
+impl<'t, T: Target + ?Sized, X: Publish<'t, T>> Publish<'t, T> for Option<X> {}
+
+impl<'t, T: Target + ?Sized> Stage<'t, T> for Pm<'t, T, Persisted> {}
+impl<'t, T: Target + ?Sized> Stage<'t, T> for Pm<'t, T, Flushed> {}
+impl<'t, T: Target + ?Sized> Stage<'t, T> for Taken<'t, T> {}
+impl<'t, T: Target + ?Sized> Stage<'t, T> for Child<'t, T> {}
+impl<'t, T: Target + ?Sized, X: Stage<'t, T>> Stage<'t, T> for Option<X> {}
+
+impl<'t, T: Target + ?Sized> Attach<'t, T> for Pm<'t, T, Persisted> {}
+impl<'t, T: Target + ?Sized> Attach<'t, T> for Pm<'t, T, Flushed> {}
+impl<'t, T: Target + ?Sized> Attach<'t, T> for Taken<'t, T> {}
+impl<'t, T: Target + ?Sized> Attach<'t, T> for Child<'t, T> {}
+impl<'t, T: Target + ?Sized, X: Attach<'t, T>> Attach<'t, T> for Option<X> {}
+
+impl<'t, T: Target + ?Sized, S> FreeIn<'t> for Pm<'t, T, S> {
+    fn free_in<M: Medium>(self, tx: &Tx<'t, M>) {
+        tx.free_object(self.pointer());
+    }
+}
+impl<'t, T: Target + ?Sized, S> Owned<'t> for Pm<'t, T, S> {}
+
+impl<'t, T: Target + ?Sized> FreeIn<'t> for Taken<'t, T> {
+    fn free_in<M: Medium>(self, tx: &Tx<'t, M>) {
+        tx.free_object(self.pointer());
+    }
+}
+impl<'t, T: Target + ?Sized> Owned<'t> for Taken<'t, T> {}
+
+impl<'t, T: Target + ?Sized> FreeIn<'t> for Child<'t, T> {
+    fn free_in<M: Medium>(self, tx: &Tx<'t, M>) {
+        match self {
+            Child::New(object) => object.free_in(tx),
+            Child::Old(object) => object.free_in(tx),
+        }
+    }
+}
+impl<'t, T: Target + ?Sized> Owned<'t> for Child<'t, T> {}
+
+/// The verbs for several objects: `Vec`, arrays and `Option`.
+macro_rules! mapped {
+    ($([$($generics:tt)*] $container:ty, $flushed:ty, $persisted:ty;)*) => {$(
+        impl<'t, X: Flush<'t>, $($generics)*> FlushIn<'t> for $container {
+            type Out = $flushed;
+            #[inline(always)]
+            fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
+                Mapped::mapped(self, |object: X| object.flush_in(tx, origin))
+            }
+        }
+        impl<'t, X: Flush<'t>, $($generics)*> Flush<'t> for $container {
+            type Flushed = $flushed;
+        }
+        impl<'t, X: Fence<'t>, $($generics)*> FencedIn<'t> for $container {
+            type Out = $persisted;
+            #[inline(always)]
+            fn fenced_in(self) -> Self::Out {
+                Mapped::mapped(self, |object: X| object.fenced_in())
+            }
+        }
+        impl<'t, X: Fence<'t>, $($generics)*> Fence<'t> for $container {
+            type Persisted = $persisted;
+        }
+        impl<'t, X: Owned<'t>, $($generics)*> FreeIn<'t> for $container {
+            fn free_in<M: Medium>(self, tx: &Tx<'t, M>) {
+                self.into_iter().for_each(|object| object.free_in(tx));
+            }
+        }
+        impl<'t, X: Owned<'t>, $($generics)*> Owned<'t> for $container {}
+    )*};
+}
+
+mapped! {
+    [] Vec<X>, Vec<X::Flushed>, Vec<X::Persisted>;
+    [] Option<X>, Option<X::Flushed>, Option<X::Persisted>;
+    [const N: usize] [X; N], [X::Flushed; N], [X::Persisted; N];
+}
+
+/// The same container with every member mapped.
+trait Mapped<X, Y> {
+    type Out;
+    fn mapped(self, f: impl FnMut(X) -> Y) -> Self::Out;
+}
+impl<X, Y> Mapped<X, Y> for Vec<X> {
+    type Out = Vec<Y>;
+    fn mapped(self, f: impl FnMut(X) -> Y) -> Vec<Y> {
+        self.into_iter().map(f).collect()
+    }
+}
+impl<X, Y> Mapped<X, Y> for Option<X> {
+    type Out = Option<Y>;
+    fn mapped(self, f: impl FnMut(X) -> Y) -> Option<Y> {
+        self.map(f)
+    }
+}
+impl<X, Y, const N: usize> Mapped<X, Y> for [X; N] {
+    type Out = [Y; N];
+    fn mapped(self, f: impl FnMut(X) -> Y) -> [Y; N] {
+        self.map(f)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)*))*) => {$(
+        impl<'t, $($name: Flush<'t>),*> FlushIn<'t> for ($($name,)*) {
+            type Out = ($($name::Flushed,)*);
+            #[inline(always)]
+            fn flush_in<Med: Medium>(self, tx: &Tx<'t, Med>, origin: Origin) -> Self::Out {
+                #[expect(non_snake_case, reason = "members are named after their types")]
+                let ($($name,)*) = self;
+                ($($name.flush_in(tx, origin),)*)
+            }
+        }
+        impl<'t, $($name: Flush<'t>),*> Flush<'t> for ($($name,)*) {
+            type Flushed = ($($name::Flushed,)*);
+        }
+        impl<'t, $($name: Fence<'t>),*> FencedIn<'t> for ($($name,)*) {
+            type Out = ($($name::Persisted,)*);
+            #[inline(always)]
+            fn fenced_in(self) -> Self::Out {
+                #[expect(non_snake_case, reason = "members are named after their types")]
+                let ($($name,)*) = self;
+                ($($name.fenced_in(),)*)
+            }
+        }
+        impl<'t, $($name: Fence<'t>),*> Fence<'t> for ($($name,)*) {
+            type Persisted = ($($name::Persisted,)*);
+        }
+        impl<'t, $($name: Owned<'t>),*> FreeIn<'t> for ($($name,)*) {
+            fn free_in<Med: Medium>(self, tx: &Tx<'t, Med>) {
+                #[expect(non_snake_case, reason = "members are named after their types")]
+                let ($($name,)*) = self;
+                $($name.free_in(tx);)*
+            }
+        }
+        impl<'t, $($name: Owned<'t>),*> Owned<'t> for ($($name,)*) {}
+    )*};
+}
+
+tuples! {
+    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
+}
+
+/// For what was staged or stored by others: a fence and nothing to convert.
+impl FencedIn<'_> for () {
+    type Out = ();
+    fn fenced_in(self) {}
+}
+impl Fence<'_> for () {
+    type Persisted = ();
+}
