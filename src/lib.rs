@@ -14,6 +14,8 @@ mod link;
 pub mod medium;
 mod persistent;
 mod pm;
+#[cfg(feature = "power")]
+pub mod power;
 mod region;
 pub mod state;
 mod tx;

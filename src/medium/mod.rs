@@ -89,20 +89,24 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 
     /// Stores a word of published memory, whole.
     #[inline(always)]
+    #[track_caller]
     fn store(&self, at: usize, value: u64, _: Origin) {
         self.map().store(at, value);
     }
 
     /// Starts the write-back of the lines that hold these bytes.
+    #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin);
 
     /// Starts the write-back of the one line that holds `at`.
     #[inline(always)]
+    #[track_caller]
     fn flush_line(&self, at: *const u8, origin: Origin) {
         self.flush(at, 1, origin);
     }
 
     /// Waits until everything that this thread flushed is durable.
+    #[track_caller]
     fn fence(&self, origin: Origin) -> Result<()>;
 
     /// Makes the region longer; what was there keeps its address. Durable on return.
@@ -117,9 +121,21 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// flush what it reads.
     fn settle(&self) -> Result<bool>;
 
-    /// Recovery is about to read these bytes.
+    /// Whether recovery must announce what it reads. The calls below do nothing otherwise.
+    const OBSERVED: bool = false;
+
+    /// Recovery is about to read these bytes: what a power failure left there is decided now.
     #[inline(always)]
     fn announce(&self, _at: usize, _len: usize) {}
+
+    /// Recovery is about to read these bytes, and believes them because of what leads to them: they must be
+    /// durable already.
+    #[inline(always)]
+    fn announce_durable(&self, _at: usize, _len: usize) {}
+
+    /// Recovery is about to read these bytes, and believes them if `valid` says so of the words there.
+    #[inline(always)]
+    fn announce_checksummed(&self, _at: usize, _len: usize, _valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool) {}
 
     /// A block is under construction: it is written through `&mut` from now on.
     #[inline(always)]
@@ -128,18 +144,21 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// Starts the write-back of a block: its header, and an object of `len` bytes behind it. It is no longer
     /// written through `&mut`.
     #[inline(always)]
+    #[track_caller]
     fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
         self.flush(header, HEADER + len, origin);
     }
 
     /// [`MediumImpl::flush_block`] for a block that lies in one line.
     #[inline(always)]
+    #[track_caller]
     fn flush_block_line(&self, header: *const u8, _len: usize, origin: Origin) {
         self.flush_line(header, origin);
     }
 
     /// Copies bytes to an object whose block header stands at `header` and is written already, bypassing the
     /// cache where the CPU can, and makes the block durable. It is no longer written through `&mut`.
+    #[track_caller]
     fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
         object::write_behind_header(self.map(), header, bytes);
         self.flush_block(header, bytes.len(), origin);

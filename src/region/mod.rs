@@ -256,6 +256,12 @@ impl<R: Persistent, M: Medium> Region<R, M> {
         self.shut_down()
     }
 
+    /// Lets go of the region as a crash would: nothing is written.
+    #[cfg(feature = "power")]
+    pub(crate) fn abandon(mut self) {
+        self.closed = true;
+    }
+
     #[track_caller]
     fn shut_down(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.closed, true) {

@@ -49,7 +49,8 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(medium: &M, exact_len: u64) 
 
     // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
     let durable = medium.settle()?;
-    medium.announce(0, 128);
+    medium.announce(0, 8);
+    medium.announce_durable(8, 64);
     let layout = Layout::read(map, path, exact_len)?;
     check_schema::<R, M>(medium, &layout)?;
 

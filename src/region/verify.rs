@@ -137,7 +137,9 @@ impl<M: MediumImpl> Walk<'_, M> {
     /// Checks an object's bytes, and collects its links that are not null.
     fn visit(&self, object: Object, links: &mut Vec<(usize, &'static TypeInfo)>) -> Result<(), Bad> {
         let map = self.medium.map();
-        self.medium.announce(object.at, object.len);
+        if M::OBSERVED {
+            self.announce(object);
+        }
         // SAFETY: nothing writes while the walk runs; see the module.
         let bytes = unsafe { map.bytes(object.at, object.len) };
         let mut collect = Collect {
@@ -164,6 +166,27 @@ impl<M: MediumImpl> Walk<'_, M> {
                 expected: "a valid value with zeros above it".to_string(),
             }),
         }
+    }
+
+    /// Announces an object before it is read: its links and words, as far as the journal does not say what
+    /// they are, and everything else, which must be durable because a link leads to it.
+    fn announce(&self, object: Object) {
+        let map = self.medium.map();
+        let mut cells = CellsOf { base: map.address(), cells: Vec::new() };
+        if object.info.cells {
+            // SAFETY: nothing writes while the bytes are borrowed; see the module.
+            let bytes = unsafe { map.bytes(object.at, object.len) };
+            let _ = (object.info.visit)(bytes, &mut Visitor::new(&mut cells));
+        }
+        let mut at = object.at;
+        for cell in cells.cells {
+            self.medium.announce_durable(at, cell - at);
+            if !self.overlay.words.contains_key(&cell) {
+                self.medium.announce(cell, 8);
+            }
+            at = cell + 8;
+        }
+        self.medium.announce_durable(at, object.at + object.len - at);
     }
 
     /// Checks where a link leads.
@@ -248,6 +271,21 @@ impl<M: MediumImpl> Walk<'_, M> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where an object's links and words are, in the order of their offsets.
+struct CellsOf {
+    base: usize,
+    cells: Vec<usize>,
+}
+
+impl Cells for CellsOf {
+    fn link(&mut self, at: usize, _: &'static TypeInfo) {
+        self.cells.push(at - self.base);
+    }
+    fn word(&mut self, at: usize, _: fn(u64) -> bool) {
+        self.cells.push(at - self.base);
     }
 }
 

@@ -220,6 +220,7 @@ impl Drop for AbortOnPanic {
     }
 }
 
+#[track_caller]
 fn flush_word<M: MediumImpl>(medium: &M, at: usize, origin: Origin) {
     medium.flush_line(medium.map().pointer(at).as_ptr(), origin);
 }
@@ -249,35 +250,21 @@ pub(crate) struct Recovered {
 /// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
 pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
     let map: &Map = medium.map();
-    let load = |at: usize| {
-        medium.announce(at, 8);
-        map.load(at)
-    };
-    let retired = load(layout.retired());
+    medium.announce(layout.retired(), 8);
+    let retired = map.load(layout.retired());
     let mut highest = retired;
     let mut records = Vec::new();
-    for index in 0..2 {
-        let at = layout.slot(index);
-        let number = load(at);
+    for at in [layout.slot(0), layout.slot(1)] {
+        medium.announce(at, 8);
+        let number = map.load(at);
         highest = highest.max(number);
         if number <= retired {
             continue;
         }
-        let count = load(at + 8);
-        if count == 0 || count > layout.journal_words as u64 {
-            continue;
-        }
-        let mut bytes = count.to_le_bytes().to_vec();
-        let mut entries = Vec::with_capacity(count as usize);
-        for entry in (0..count as usize).map(|index| at + RECORD_HEADER + index * ENTRY) {
-            let (word, value) = (load(entry), load(entry + 8));
-            bytes.extend_from_slice(&word.to_le_bytes());
-            bytes.extend_from_slice(&value.to_le_bytes());
-            entries.push((word as usize, value));
-        }
-        if load(at + 16) == checksum(&bytes, number, layout.region_id) {
-            records.push(Record { number, at, entries });
-        }
+        let read = |load: &dyn Fn(usize) -> u64| read_record(layout, at, number, load);
+        let len = layout.slot(1) - layout.slot(0);
+        medium.announce_checksummed(at + 8, len - 8, &|load| read(load).is_some());
+        records.extend(read(&|at| map.load(at)));
     }
     // A number counts transactions; a larger one was not written by us.
     if highest >= 1 << 62 {
@@ -291,4 +278,21 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
     }
     records.sort_by_key(|record| record.number);
     Ok(Recovered { records, highest })
+}
+
+/// The record with this number in the slot at `at`, if it is whole.
+fn read_record(layout: &Layout, at: usize, number: u64, load: &dyn Fn(usize) -> u64) -> Option<Record> {
+    let count = load(at + 8);
+    if count == 0 || count > layout.journal_words as u64 {
+        return None;
+    }
+    let mut bytes = count.to_le_bytes().to_vec();
+    let mut entries = Vec::with_capacity(count as usize);
+    for entry in (0..count as usize).map(|index| at + RECORD_HEADER + index * ENTRY) {
+        let (word, value) = (load(entry), load(entry + 8));
+        bytes.extend_from_slice(&word.to_le_bytes());
+        bytes.extend_from_slice(&value.to_le_bytes());
+        entries.push((word as usize, value));
+    }
+    (load(at + 16) == checksum(&bytes, number, layout.region_id)).then_some(Record { number, at, entries })
 }

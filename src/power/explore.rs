@@ -1,0 +1,689 @@
+//! [`Explorer`]: runs a workload once, and real recovery on every image that a crash could leave of it.
+
+use super::choice::{Choices, Path};
+use super::history::{History, Log, Verdict};
+use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
+use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
+use super::report::{Crash, Failure, Report, Step};
+use super::silence;
+use crate::error::Result;
+use crate::medium::Map;
+use crate::persistent::Persistent;
+use crate::region::{Region, create, open};
+use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+type Workload<R, E> = Box<dyn Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync>;
+type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sync>;
+
+/// Explores the crash images of a workload; see the [module](super).
+///
+/// `R` is the root type, `E` what the workload notes of its progress.
+pub struct Explorer<R: Persistent, E = ()> {
+    root: Box<dyn Fn() -> R + Send + Sync>,
+    workload: Workload<R, E>,
+    check: Check<R, E>,
+    then: Option<Workload<R, E>>,
+    len: u64,
+    journal_words: usize,
+    model: Model,
+    pub(super) settle: Settle,
+    depth: usize,
+    kills: bool,
+    creation: bool,
+    threads: usize,
+    max_images: u64,
+    max_time: Option<Duration>,
+    seed: u64,
+    progress: bool,
+}
+
+/// The start of a run of recovery: what a crash left, and what had been said until then.
+#[derive(Clone)]
+struct Start<E> {
+    machine: Machine,
+    history: History<E>,
+    /// How it came to this, for reports.
+    steps: Vec<Step>,
+}
+
+/// What became of one image.
+struct Run<E> {
+    problem: Option<String>,
+    undurable: Vec<Open>,
+    decided: Vec<(Open, usize)>,
+    events: Vec<Event>,
+    history: History<E>,
+    path: Path,
+    modulo_checksum: bool,
+}
+
+/// The workload as it was recorded.
+pub(super) struct Recording<E> {
+    pub machine: Machine,
+    pub events: Vec<Event>,
+    notes: Vec<E>,
+}
+
+/// A flush or fence that is left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mutation {
+    /// Number of an event of the recorded workload.
+    pub event: Option<usize>,
+    /// A place in the source, in recovery and what follows it.
+    pub site: Option<Site>,
+}
+
+/// What the workers of one exploration share.
+struct Shared<'a, E> {
+    next: AtomicUsize,
+    stop: AtomicBool,
+    images: AtomicUsize,
+    points: AtomicUsize,
+    sampled: AtomicUsize,
+    modulo_checksum: AtomicBool,
+    seen: Mutex<HashSet<u64>>,
+    sites: Mutex<HashSet<Site>>,
+    failures: Mutex<Vec<(usize, Failure)>>,
+    deadline: Option<Instant>,
+    mutation: Mutation,
+    starts: &'a [Start<E>],
+}
+
+impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
+    /// An explorer of regions whose root is first what `root` makes, durably.
+    ///
+    /// `workload` runs once, on a region that records; `check` runs on what recovery makes of each image, with
+    /// what was begun and acknowledged before the crash. It fails by panicking (with `assert!` and the like)
+    /// or by answering an `Err`.
+    pub fn new<V: Verdict>(
+        root: impl Fn() -> R + Send + Sync + 'static,
+        workload: impl Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync + 'static,
+        check: impl Fn(&R, &History<E>) -> V + Send + Sync + 'static,
+    ) -> Self {
+        Explorer {
+            root: Box::new(root),
+            workload: Box::new(workload),
+            check: Box::new(move |root, history| check(root, history).verdict()),
+            then: None,
+            len: 0,
+            journal_words: 32,
+            model: Model::default(),
+            settle: Settle::default(),
+            depth: 2,
+            kills: true,
+            creation: false,
+            threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+            max_images: 1 << 22,
+            max_time: None,
+            seed: 1,
+            progress: true,
+        }
+    }
+
+    /// Runs after each recovery, and crashes are explored in it too (while [`Explorer::depth`] allows): what a
+    /// program does when it goes on.
+    pub fn then(
+        mut self,
+        workload: impl Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.then = Some(Box::new(workload));
+        self
+    }
+
+    /// The region's length in bytes; just enough for a heap of 64 KiB by default. It may grow to 64 times that.
+    pub fn len(mut self, bytes: u64) -> Self {
+        self.len = bytes;
+        self
+    }
+
+    /// Words that a transaction may change; 32 by default.
+    pub fn journal_words(mut self, words: usize) -> Self {
+        self.journal_words = words;
+        self
+    }
+
+    /// Which values survive; [`Model::Word8`] by default.
+    pub fn model(mut self, model: Model) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// Opening makes durable what is visible, by `fsync`, as on a DAX file system. Without this it flushes
+    /// what it reads, as on device DAX, which is the stricter test.
+    pub fn file_system(mut self) -> Self {
+        self.settle = Settle::Sync;
+        self
+    }
+
+    /// How many crashes in a row, 2 by default: the second strikes recovery, or what [`Explorer::then`] does.
+    pub fn depth(mut self, crashes: usize) -> Self {
+        self.depth = crashes.max(1);
+        self
+    }
+
+    /// Whether processes are killed too, after every store, before the power fails; `true` by default.
+    pub fn kills(mut self, kills: bool) -> Self {
+        self.kills = kills;
+        self
+    }
+
+    /// Explores the making of the region too, on memory that held something else before. A crash may then
+    /// leave no region at all, as long as the workload has not begun.
+    pub fn creation(mut self) -> Self {
+        self.creation = true;
+        self
+    }
+
+    /// Threads; as many as there are CPUs by default.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// After so many images the rest is sampled, and the report says so; four million by default.
+    pub fn max_images(mut self, images: u64) -> Self {
+        self.max_images = images;
+        self
+    }
+
+    /// After so long the rest is left out, and the report says so.
+    pub fn max_time(mut self, time: Duration) -> Self {
+        self.max_time = Some(time);
+        self
+    }
+
+    /// Where sampling starts.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Whether a terminal sees the progress of a long run; `true` by default.
+    pub fn progress(mut self, progress: bool) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Runs the workload and explores its crash images, until all are tried or one fails.
+    ///
+    /// # Panics
+    ///
+    /// If the workload itself answers an error: nothing is known then.
+    pub fn run(&self) -> Report {
+        let recording = self.record();
+        self.explore(&recording, Mutation::default(), self.progress).0
+    }
+
+    /// The trace of the workload.
+    pub fn trace(&self) -> Trace {
+        Trace { events: self.record().events }
+    }
+
+    /// Runs one image again, as a failure's report names it.
+    ///
+    /// # Panics
+    ///
+    /// If `seed` is not of the form that reports print.
+    pub fn replay(&self, seed: &str) -> Option<Failure> {
+        let recording = self.record();
+        let mut worker = Worker::new(self, Mutation::default());
+        let mut start: Option<Start<E>> = None;
+        let mut last = None;
+        for step in seed.split('/') {
+            let step: Step = step.parse().expect("the seed of a report");
+            let from = match (&start, &last) {
+                (Some(start), Some(run)) => self.cut(start, run, step.crash),
+                _ => {
+                    let starts = self.starts(&recording, &Mutation::default());
+                    starts.into_iter().find(|start| start.steps[0].crash == step.crash)?
+                }
+            };
+            let forced = step.forced.map(|units| units.into_iter().collect());
+            last = Some(worker.run(&from, Choices::along(&step.path), forced, true));
+            start = Some(from);
+        }
+        let (start, run) = (start?, last?);
+        run.problem.is_some().then(|| self.failure(&mut worker, &start, run))
+    }
+
+    /// Runs the workload on a recorder.
+    pub(super) fn record(&self) -> Recording<E> {
+        let (layout, text) = create::plan::<R>(self.journal_words, 0x1de1_1b1e);
+        let len = (self.len as usize).max(layout.min_len() + (64 << 10)).next_multiple_of(4096);
+        let recorder = Recorder::zeroed(len, len * 64).expect("address space for a small region");
+        recorder.state().machine = Machine::new(self.model, Arc::new(vec![0; len / WORD]));
+        if self.creation {
+            // What an earlier region left there: a journal that must not be replayed, and rubbish.
+            let words: Vec<u64> = (0..len / WORD).map(|word| (word as u64).wrapping_mul(0x9e37_79b9)).collect();
+            words.iter().enumerate().for_each(|(word, &value)| recorder.raw_store(word, value));
+            recorder.state().machine = Machine::new(self.model, Arc::new(words));
+        }
+        let mut machine = recorder.state().machine.clone();
+        let engine = create::build(&recorder, layout, &text, (self.root)()).expect("a recorder does not fail");
+        if !self.creation {
+            // The region is there, durably: that is where the story begins.
+            let mut state = recorder.state();
+            let words: Vec<u64> = (0..len / WORD).map(|word| state.machine.visible(word)).collect();
+            machine = Machine::new(self.model, Arc::new(words));
+            state.machine = machine.clone();
+            state.events.clear();
+        }
+        let mut region = Region::new_parts(recorder.clone(), engine, false);
+        let log = Log::new(recorder.clone(), History::default());
+        let here = Location::caller();
+        recorder.note(EventKind::Phase(Phase::Open), here);
+        (self.workload)(&mut region, &log).expect("the workload must succeed where nothing fails");
+        recorder.note(EventKind::Phase(Phase::Between), here);
+        region.close().expect("a recorder does not fail");
+        recorder.note(EventKind::Phase(Phase::Closed), here);
+        let events = std::mem::take(&mut recorder.state().events);
+        Recording { machine, events, notes: log.into_notes() }
+    }
+
+    /// Explores; also the places of flushes and fences that were met in recovery.
+    pub(super) fn explore(
+        &self,
+        recording: &Recording<E>,
+        mutation: Mutation,
+        progress: bool,
+    ) -> (Report, HashSet<Site>) {
+        let began = Instant::now();
+        let starts = self.starts(recording, &mutation);
+        let shared = Shared {
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            images: AtomicUsize::new(0),
+            points: AtomicUsize::new(0),
+            sampled: AtomicUsize::new(0),
+            modulo_checksum: AtomicBool::new(false),
+            seen: Mutex::default(),
+            sites: Mutex::default(),
+            failures: Mutex::default(),
+            deadline: self.max_time.map(|time| began + time),
+            mutation,
+            starts: &starts,
+        };
+        silence::install();
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.threads.min(starts.len().max(1)))
+                .map(|_| scope.spawn(|| self.work(&shared)))
+                .collect();
+            if progress {
+                super::report::show_progress(
+                    || workers.iter().all(|worker| worker.is_finished()),
+                    || (shared.next.load(Ordering::Relaxed).min(starts.len()), starts.len(), shared.images.load(Ordering::Relaxed)),
+                );
+            }
+        });
+        let mut failures = shared.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failures.sort_by_key(|(index, _)| *index);
+        let report = Report {
+            failure: failures.into_iter().next().map(|(_, failure)| failure),
+            crash_points: shared.points.into_inner(),
+            images: shared.images.into_inner(),
+            sampled: shared.sampled.into_inner(),
+            modulo_checksum: shared.modulo_checksum.into_inner(),
+            time: began.elapsed(),
+            seed: self.seed,
+            model: self.model,
+            events: recording.events.clone(),
+            base: recording.machine.clone(),
+        };
+        (report, shared.sites.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every crash of the recorded workload.
+    fn starts(&self, recording: &Recording<E>, mutation: &Mutation) -> Vec<Start<E>> {
+        let mut machine = recording.machine.clone();
+        let mut history = History::in_phase(if self.creation { Phase::Absent } else { Phase::Open });
+        let mut starts = Vec::new();
+        for (index, event) in recording.events.iter().enumerate() {
+            if event.kind == EventKind::Fence {
+                starts.push(start(&machine, &history, Crash::Power(index), &[]));
+            }
+            apply(&mut machine, event, mutation.event == Some(index), None);
+            history.apply(event, &recording.notes);
+            match event.kind {
+                EventKind::Acknowledge(_) => starts.push(start(&machine, &history, Crash::Power(index + 1), &[])),
+                EventKind::Store { .. } | EventKind::Stream { .. } if self.kills && self.depth > 1 => {
+                    starts.push(start(&machine, &history, Crash::Kill(index + 1), &[]));
+                }
+                _ => {}
+            }
+        }
+        starts.push(start(&machine, &history, Crash::Power(recording.events.len()), &[]));
+        starts
+    }
+
+    /// The state at a crash inside an earlier run.
+    fn cut(&self, from: &Start<E>, run: &Run<E>, crash: Crash) -> Start<E> {
+        let mut machine = from.machine.clone();
+        let mut history = from.history.clone();
+        for event in &run.events[..crash.event()] {
+            apply(&mut machine, event, false, None);
+            history.apply(event, run.history.begun());
+        }
+        start(&machine, &history, crash, &from.steps)
+    }
+
+    fn work(&self, shared: &Shared<'_, E>) {
+        let mut worker = Worker::new(self, shared.mutation);
+        loop {
+            let index = shared.next.fetch_add(1, Ordering::Relaxed);
+            let Some(start) = shared.starts.get(index) else { return };
+            if shared.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            worker.explore(start, 1, index, shared);
+        }
+    }
+
+    /// Finds the shortest story for a failing image.
+    fn failure(&self, worker: &mut Worker<'_, R, E>, start: &Start<E>, run: Run<E>) -> Failure {
+        let fails = |worker: &mut Worker<'_, R, E>, forced: &HashMap<Unit, usize>| {
+            let run = worker.run(start, Choices::default(), Some(forced.clone()), true);
+            run.problem.is_some().then_some(run)
+        };
+        let newest = |open: &Open| open.values.len() - 1;
+        let mut forced: HashMap<Unit, usize> =
+            run.decided.iter().map(|(open, index)| (open.unit, *index)).collect();
+        let mut best = match fails(worker, &forced) {
+            Some(best) => best,
+            None => run,
+        };
+        // Stores that were lost: give back each that is not needed for the failure.
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for (open, index) in best.decided.clone() {
+                if index == newest(&open) {
+                    continue;
+                }
+                let mut fewer = forced.clone();
+                fewer.insert(open.unit, newest(&open));
+                if let Some(run) = fails(worker, &fewer) {
+                    (forced, best, changed) = (fewer, run, true);
+                    break;
+                }
+            }
+        }
+        // Stores that survived without being durable: name those without which nothing would be wrong.
+        let survived: Vec<Open> = best
+            .decided
+            .clone()
+            .into_iter()
+            .filter(|(open, index)| *index == newest(open))
+            .filter(|(open, _)| {
+                let mut without = forced.clone();
+                without.insert(open.unit, 0);
+                fails(worker, &without).is_none()
+            })
+            .map(|(open, _)| open)
+            .collect();
+        let mut steps = start.steps.clone();
+        if let Some(step) = steps.last_mut() {
+            let older = best.decided.iter().filter(|(open, index)| *index != newest(open));
+            step.forced = Some(older.map(|(open, index)| (open.unit, *index)).collect());
+        }
+        Failure {
+            message: best.problem.clone().unwrap_or_default(),
+            steps,
+            lost: best.decided.into_iter().filter(|(open, index)| *index != newest(open)).collect(),
+            survived,
+            undurable: best.undurable,
+            acknowledged: start.history.acknowledged().len(),
+            begun: start.history.begun().len(),
+        }
+    }
+}
+
+fn start<E: Clone>(machine: &Machine, history: &History<E>, crash: Crash, before: &[Step]) -> Start<E> {
+    let machine = match crash {
+        Crash::Power(_) => machine.power_failure(),
+        Crash::Kill(_) => machine.kill(),
+    };
+    let mut steps = before.to_vec();
+    steps.push(Step { crash, path: Path::default(), forced: None });
+    Start { machine, history: history.clone(), steps }
+}
+
+/// What an event does to memory; nothing if it is left out.
+pub(super) fn apply(machine: &mut Machine, event: &Event, left_out: bool, mute: Option<Site>) {
+    let muted = left_out || (mute.is_some() && mute == Site::of(event));
+    match event.kind {
+        EventKind::Store { word, value } => machine.store(word, value, event.origin),
+        EventKind::Stream { word, value } => machine.stream(event.thread, word, value, event.origin),
+        EventKind::Flush { line } if !muted => machine.flush(event.thread, line),
+        EventKind::Fence if !muted => machine.fence(event.thread),
+        EventKind::Grow { len } => machine.grow(len),
+        EventKind::Sync => machine.settle(),
+        EventKind::Decide { word, value } => {
+            if let Some(open) = machine.undecided(word) {
+                machine.decide(open.unit, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Runs recovery on images, one after the other in the same memory.
+struct Worker<'a, R: Persistent, E> {
+    explorer: &'a Explorer<R, E>,
+    mutation: Mutation,
+    map: Option<Arc<Map>>,
+    /// Lines in `map` that differ from the base.
+    changed: Vec<usize>,
+}
+
+impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
+    fn new(explorer: &'a Explorer<R, E>, mutation: Mutation) -> Self {
+        Worker { explorer, mutation, map: None, changed: Vec::new() }
+    }
+
+    /// All images of one crash, and crashes in what follows.
+    fn explore(&mut self, start: &Start<E>, level: usize, index: usize, shared: &Shared<'_, E>) {
+        let fresh = {
+            let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.insert(fingerprint(start, level))
+        };
+        if !fresh {
+            return;
+        }
+        shared.points.fetch_add(1, Ordering::Relaxed);
+        let explorer = self.explorer;
+        let mut choices = Choices::default();
+        let mut samples = 0_u64;
+        loop {
+            if shared.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let deeper = level < explorer.depth;
+            let run = self.run(start, choices.clone(), None, deeper);
+            shared.images.fetch_add(1, Ordering::Relaxed);
+            if run.modulo_checksum {
+                shared.modulo_checksum.store(true, Ordering::Relaxed);
+            }
+            if run.problem.is_some() {
+                shared.stop.store(true, Ordering::Relaxed);
+                let failure = explorer.failure(self, start, run);
+                shared.failures.lock().unwrap_or_else(PoisonError::into_inner).push((index, failure));
+                return;
+            }
+            {
+                let mut sites = shared.sites.lock().unwrap_or_else(PoisonError::into_inner);
+                sites.extend(run.events.iter().filter_map(Site::of));
+            }
+            if deeper {
+                self.explore_within(start, &run, level, index, shared);
+            }
+            // The next image: the next leaf of the tree, or a random one when the budget is used up.
+            let late = shared.deadline.is_some_and(|deadline| Instant::now() > deadline);
+            let over = shared.images.load(Ordering::Relaxed) as u64 >= explorer.max_images;
+            if late || samples > 0 || over {
+                shared.sampled.fetch_add(1, Ordering::Relaxed);
+                samples += 1;
+                if late || samples > 16 {
+                    return;
+                }
+                choices = Choices::random(explorer.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64 * 31 + samples));
+                continue;
+            }
+            choices = Choices::along(&run.path);
+            choices.replay_end();
+            if !choices.next() {
+                return;
+            }
+        }
+    }
+
+    /// Crashes inside a run: before every fence, after every acknowledgement, at the end; kills after every
+    /// store.
+    fn explore_within(&mut self, from: &Start<E>, run: &Run<E>, level: usize, index: usize, shared: &Shared<'_, E>) {
+        let mut machine = from.machine.clone();
+        let mut history = from.history.clone();
+        let mut steps = from.steps.clone();
+        if let Some(step) = steps.last_mut() {
+            step.path = run.path.clone();
+        }
+        let kills = self.explorer.kills && level + 1 < self.explorer.depth;
+        for (at, event) in run.events.iter().enumerate() {
+            if event.kind == EventKind::Fence {
+                let crash = start(&machine, &history, Crash::Power(at), &steps);
+                self.explore(&crash, level + 1, index, shared);
+            }
+            apply(&mut machine, event, false, self.mutation.site);
+            history.apply(event, run.history.begun());
+            let crash = match event.kind {
+                EventKind::Acknowledge(_) => Crash::Power(at + 1),
+                EventKind::Store { .. } | EventKind::Stream { .. } if kills => Crash::Kill(at + 1),
+                _ => continue,
+            };
+            self.explore(&start(&machine, &history, crash, &steps), level + 1, index, shared);
+        }
+        let crash = start(&machine, &history, Crash::Power(run.events.len()), &steps);
+        self.explore(&crash, level + 1, index, shared);
+    }
+
+    /// Recovery on one image, the check, and what follows.
+    fn run(
+        &mut self,
+        start: &Start<E>,
+        choices: Choices,
+        forced: Option<HashMap<Unit, usize>>,
+        go_on: bool,
+    ) -> Run<E> {
+        let explorer = self.explorer;
+        let map = self.prepare(&start.machine);
+        let recorder = Recorder::new(map, start.machine.clone(), choices);
+        {
+            let mut state = recorder.state();
+            state.mute = self.mutation.site;
+            state.settle = explorer.settle;
+            state.forced = forced;
+        }
+        let log = Log::new(recorder.clone(), start.history.clone());
+        recorder.note(EventKind::Phase(Phase::Between), Location::caller());
+        let problem = silence::catch(|| {
+            let opened = open::recover::<R, Recorder>(&recorder, start.machine.len() as u64);
+            let (engine, recovered) = match opened {
+                Ok(opened) => opened,
+                Err(_) if start.history.phase() == Phase::Absent => return Ok(()),
+                Err(error) => return Err(format!("recovery refused the region: {error}")),
+            };
+            match start.history.phase() {
+                Phase::Open if !recovered => {
+                    return Err("the region was open, and looks as if it had been closed".to_string());
+                }
+                Phase::Closed if recovered => {
+                    return Err("the region was closed, and looks as if it had not been".to_string());
+                }
+                _ => recorder.note(EventKind::Phase(Phase::Open), Location::caller()),
+            }
+            let mut region = Region::new_parts(recorder.clone(), engine, recovered);
+            let result = self.check(&mut region, start, &log, &recorder, go_on);
+            region.abandon();
+            result
+        });
+        let mut state = recorder.state();
+        self.changed = state.machine.touched().collect();
+        let undurable = std::mem::take(&mut state.undurable);
+        let problem = match problem {
+            Err(problem) => Some(problem),
+            Ok(()) if !undurable.is_empty() => {
+                Some("an object that the root reaches is not durable: it was published before it was flushed and fenced".to_string())
+            }
+            Ok(()) => None,
+        };
+        Run {
+            problem,
+            undurable,
+            decided: std::mem::take(&mut state.decided),
+            events: std::mem::take(&mut state.events),
+            path: state.choices.path(),
+            modulo_checksum: state.modulo_checksum,
+            history: { drop(state); log.history() },
+        }
+    }
+
+    fn check(
+        &self,
+        region: &mut Region<R, Recorder>,
+        start: &Start<E>,
+        log: &Log<E>,
+        recorder: &Recorder,
+        go_on: bool,
+    ) -> Result<(), String> {
+        (self.explorer.check)(region.root(), &start.history)?;
+        if let (Some(then), true) = (&self.explorer.then, go_on) {
+            then(region, log).map_err(|error| format!("what follows recovery failed: {error}"))?;
+            drop(recorder.state());
+            (self.explorer.check)(region.root(), &log.history())
+                .map_err(|problem| format!("after what follows recovery: {problem}"))?;
+        }
+        Ok(())
+    }
+
+    /// Memory as the crash left it, with the newest value wherever it is open.
+    fn prepare(&mut self, machine: &Machine) -> Arc<Map> {
+        let map = match self.map.take() {
+            Some(map) if map.len() == machine.len() => {
+                for line in self.changed.drain(..) {
+                    write_line(&map, line, |word| machine.visible(word));
+                }
+                map
+            }
+            _ => {
+                let map = Map::reserve(machine.len() * 16).expect("address space for a small region");
+                map.extend_anonymous(machine.len()).expect("memory for a small region");
+                (0..machine.len() / WORD / LINE_WORDS)
+                    .for_each(|line| write_line(&map, line, |word| machine.visible(word)));
+                Arc::new(map)
+            }
+        };
+        for line in machine.touched() {
+            write_line(&map, line, |word| machine.visible(word));
+        }
+        self.map = Some(map.clone());
+        map
+    }
+}
+
+fn write_line(map: &Map, line: usize, value: impl Fn(usize) -> u64) {
+    for word in line * LINE_WORDS..(line + 1) * LINE_WORDS {
+        if (word + 1) * WORD <= map.len() {
+            map.store(word * WORD, value(word));
+        }
+    }
+}
+
+fn fingerprint<E>(start: &Start<E>, level: usize) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut state = DefaultHasher::new();
+    (level, start.machine.fingerprint(), start.history.progress()).hash(&mut state);
+    state.finish()
+}

@@ -1,0 +1,414 @@
+//! [`Machine`]: what memory may hold after a crash, as DESIGN section 9 says.
+//!
+//! A unit of memory has the list of values that were stored to it, and a lower bound; a fence raises the
+//! bound to the value that the unit had when the fencing thread flushed it. After a power failure a unit has
+//! any value at or above its bound; after a kill it has the last one, and the bound stays where it was.
+//! Everything here is plain data, so that it can be checked against a plain enumeration.
+
+use crate::medium::Origin;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes in a word.
+pub(crate) const WORD: usize = 8;
+/// Words in a line.
+pub(crate) const LINE_WORDS: usize = 8;
+
+/// Which values a power failure may leave; see the [module](super).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Model {
+    /// Each aligned 8-byte word survives by itself. A superset of what x86-64 and aarch64 allow.
+    #[default]
+    Word8,
+    /// The stores to a 64-byte line survive as a prefix of their order, as on x86-64; words that were
+    /// streamed past the cache survive by themselves.
+    X86,
+    /// The CPU caches are persistent: what was visible survives, what was streamed needs its fence.
+    Eadr,
+}
+
+/// A value that was stored, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version<V> {
+    pub value: V,
+    /// `None` for what was there from the start.
+    pub origin: Option<Origin>,
+    /// Place in the order of all stores.
+    pub sequence: u64,
+}
+
+/// The versions of a unit that may still be found in memory, oldest first.
+#[derive(Clone, Debug)]
+pub(crate) struct History<V> {
+    versions: Vec<Version<V>>,
+    /// The first so many versions are alternatives: an earlier crash left one of them.
+    alternatives: usize,
+    /// The oldest version that memory may hold (all alternatives, if it is one of them).
+    lower: usize,
+}
+
+impl<V: Copy + PartialEq> History<V> {
+    fn certain(value: V) -> Self {
+        History { versions: vec![Version { value, origin: None, sequence: 0 }], alternatives: 1, lower: 0 }
+    }
+
+    fn last(&self) -> &Version<V> {
+        self.versions.last().expect("a history has a version")
+    }
+
+    fn push(&mut self, value: V, origin: Origin, sequence: u64) {
+        self.versions.push(Version { value, origin: Some(origin), sequence });
+    }
+
+    /// The version that a flush writes back, if one is known.
+    fn flushed(&self) -> Option<usize> {
+        let last = self.versions.len() - 1;
+        (last >= self.alternatives || self.alternatives == 1).then_some(last)
+    }
+
+    fn raise(&mut self, to: usize) {
+        self.lower = self.lower.max(to);
+    }
+
+    /// What a power failure may leave.
+    fn survivors(&self) -> &[Version<V>] {
+        match self.lower < self.alternatives {
+            true => &self.versions,
+            false => &self.versions[self.lower..],
+        }
+    }
+
+    /// After a power failure: the survivors, one of which is in memory. Equal values are one.
+    fn crashed(&self) -> Self {
+        let mut versions: Vec<Version<V>> = Vec::new();
+        for version in self.survivors() {
+            // The later store of an equal value is the one whose surroundings are newer.
+            versions.retain(|other| other.value != version.value);
+            versions.push(*version);
+        }
+        History { alternatives: versions.len(), versions, lower: 0 }
+    }
+
+    /// Whether an earlier crash left it open what is there, and nothing was stored since.
+    fn undecided(&self) -> bool {
+        self.alternatives > 1 && self.versions.len() == self.alternatives
+    }
+
+    fn decide(&mut self, index: usize) {
+        self.versions = vec![self.versions[index]];
+        self.alternatives = 1;
+        self.lower = 0;
+    }
+
+    fn hash_values(&self, state: &mut impl Hasher, hash: impl Fn(&V) -> u64) {
+        (self.versions.len(), self.alternatives, self.lower).hash(state);
+        self.versions.iter().for_each(|version| hash(&version.value).hash(state));
+    }
+}
+
+/// A line, as a whole or word by word.
+#[derive(Clone, Debug)]
+enum Line {
+    Whole(History<[u64; LINE_WORDS]>),
+    Words([History<u64>; LINE_WORDS]),
+}
+
+/// A unit of memory: a line (`word` is its first), or a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Unit {
+    /// Index of the (first) word.
+    pub word: usize,
+    /// Whether it is a whole line.
+    pub whole: bool,
+}
+
+/// A choice that a power failure left open.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub unit: Unit,
+    /// The values of its words, oldest first; the last is that of the last store.
+    pub values: Vec<Vec<u64>>,
+    pub origins: Vec<Option<Origin>>,
+    pub sequences: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    model: Model,
+    base: Arc<Vec<u64>>,
+    /// Bytes of memory; it may have grown past `base`, with zeros.
+    len: usize,
+    lines: BTreeMap<usize, Line>,
+    /// What each thread flushed and did not fence.
+    pending: BTreeMap<u32, Vec<(Unit, usize)>>,
+    sequence: u64,
+}
+
+impl Machine {
+    /// Memory that durably holds these words.
+    pub(crate) fn new(model: Model, base: Arc<Vec<u64>>) -> Self {
+        let len = base.len() * WORD;
+        Machine { model, base, len, lines: BTreeMap::new(), pending: BTreeMap::new(), sequence: 0 }
+    }
+
+    pub(crate) fn model(&self) -> Model {
+        self.model
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn grow(&mut self, len: usize) {
+        self.len = self.len.max(len);
+    }
+
+    fn base(&self, word: usize) -> u64 {
+        self.base.get(word).copied().unwrap_or(0)
+    }
+
+    fn base_line(&self, line: usize) -> [u64; LINE_WORDS] {
+        std::array::from_fn(|i| self.base(line * LINE_WORDS + i))
+    }
+
+    /// What a load finds.
+    pub(crate) fn visible(&self, word: usize) -> u64 {
+        match self.lines.get(&(word / LINE_WORDS)) {
+            None => self.base(word),
+            Some(Line::Whole(history)) => history.last().value[word % LINE_WORDS],
+            Some(Line::Words(words)) => words[word % LINE_WORDS].last().value,
+        }
+    }
+
+    /// Lines that were stored to, or that a crash left open.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = usize> {
+        self.lines.keys().copied()
+    }
+
+    fn line(&mut self, line: usize) -> &mut Line {
+        let base = self.base_line(line);
+        let whole = self.model == Model::X86;
+        self.lines.entry(line).or_insert_with(|| match whole {
+            true => Line::Whole(History::certain(base)),
+            false => Line::Words(base.map(History::certain)),
+        })
+    }
+
+    /// An ordinary store of a word.
+    pub(crate) fn store(&mut self, word: usize, value: u64, origin: Origin) {
+        self.sequence += 1;
+        let (sequence, eadr) = (self.sequence, self.model == Model::Eadr);
+        match self.line(word / LINE_WORDS) {
+            Line::Whole(history) => {
+                let mut line = history.last().value;
+                line[word % LINE_WORDS] = value;
+                history.push(line, origin, sequence);
+            }
+            Line::Words(words) => {
+                let history = &mut words[word % LINE_WORDS];
+                history.push(value, origin, sequence);
+                if eadr {
+                    // It is in the cache, and the cache is persistent.
+                    history.raise(history.versions.len() - 1);
+                }
+            }
+        }
+    }
+
+    /// A store past the cache: a word by itself, durable with the next fence of this thread.
+    pub(crate) fn stream(&mut self, thread: u32, word: usize, value: u64, origin: Origin) {
+        self.split(word / LINE_WORDS);
+        self.sequence += 1;
+        let sequence = self.sequence;
+        if let Line::Words(words) = self.line(word / LINE_WORDS) {
+            let history = &mut words[word % LINE_WORDS];
+            history.push(value, origin, sequence);
+            let index = history.versions.len() - 1;
+            self.pending.entry(thread).or_default().push((Unit { word, whole: false }, index));
+        }
+    }
+
+    /// From now on the words of this line survive one by one: a superset of what a line may do.
+    fn split(&mut self, line: usize) {
+        let base = self.base_line(line);
+        let entry = self.lines.entry(line).or_insert_with(|| Line::Words(base.map(History::certain)));
+        if let Line::Whole(history) = entry {
+            let words = std::array::from_fn(|i| History {
+                versions: history
+                    .versions
+                    .iter()
+                    .map(|v| Version { value: v.value[i], origin: v.origin, sequence: v.sequence })
+                    .collect(),
+                alternatives: history.alternatives,
+                lower: history.lower,
+            });
+            *entry = Line::Words(words);
+            // A flush of the whole line is one of each word.
+            for pending in self.pending.values_mut() {
+                let (whole, rest): (Vec<_>, Vec<_>) = pending
+                    .drain(..)
+                    .partition(|(unit, _)| unit.whole && unit.word / LINE_WORDS == line);
+                *pending = rest;
+                for (unit, index) in whole {
+                    pending.extend((0..LINE_WORDS).map(|i| (Unit { word: unit.word + i, whole: false }, index)));
+                }
+            }
+        }
+    }
+
+    /// A flush of a line.
+    pub(crate) fn flush(&mut self, thread: u32, line: usize) {
+        let Some(entry) = self.lines.get(&line) else { return };
+        let pending = self.pending.entry(thread).or_default();
+        let first = line * LINE_WORDS;
+        match entry {
+            Line::Whole(history) => {
+                pending.extend(history.flushed().map(|index| (Unit { word: first, whole: true }, index)));
+            }
+            Line::Words(words) => pending.extend(words.iter().enumerate().filter_map(|(i, history)| {
+                history.flushed().map(|index| (Unit { word: first + i, whole: false }, index))
+            })),
+        }
+    }
+
+    /// A fence.
+    pub(crate) fn fence(&mut self, thread: u32) {
+        for (unit, index) in self.pending.remove(&thread).unwrap_or_default() {
+            match self.lines.get_mut(&(unit.word / LINE_WORDS)) {
+                Some(Line::Whole(history)) => history.raise(index),
+                Some(Line::Words(words)) => words[unit.word % LINE_WORDS].raise(index),
+                None => {}
+            }
+        }
+    }
+
+    /// Everything that is visible becomes durable, as `fsync` of a file on a DAX file system makes it.
+    pub(crate) fn settle(&mut self) {
+        for line in self.lines.values_mut() {
+            match line {
+                Line::Whole(history) => history.lower = history.flushed().unwrap_or(history.lower),
+                Line::Words(words) => {
+                    words.iter_mut().for_each(|h| h.lower = h.flushed().unwrap_or(h.lower));
+                }
+            }
+        }
+    }
+
+    /// The power fails: each unit takes one of its survivors, which one is not decided yet.
+    pub(crate) fn power_failure(&self) -> Machine {
+        let lines = self
+            .lines
+            .iter()
+            .map(|(&at, line)| {
+                let line = match line {
+                    Line::Whole(history) => Line::Whole(history.crashed()),
+                    Line::Words(words) => Line::Words(words.each_ref().map(History::crashed)),
+                };
+                (at, line)
+            })
+            .collect();
+        Machine { lines, pending: BTreeMap::new(), base: self.base.clone(), ..*self }
+    }
+
+    /// The process dies: what is visible stays, what was not fenced may yet be lost.
+    pub(crate) fn kill(&self) -> Machine {
+        Machine { pending: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// The unit that holds this word, if it is not decided what is in it.
+    pub(crate) fn undecided(&self, word: usize) -> Option<Open> {
+        match self.lines.get(&(word / LINE_WORDS))? {
+            Line::Whole(history) if history.undecided() => Some(Open {
+                unit: Unit { word: word / LINE_WORDS * LINE_WORDS, whole: true },
+                values: history.versions.iter().map(|v| v.value.to_vec()).collect(),
+                origins: history.versions.iter().map(|v| v.origin).collect(),
+                sequences: history.versions.iter().map(|v| v.sequence).collect(),
+            }),
+            Line::Words(words) if words[word % LINE_WORDS].undecided() => {
+                let history = &words[word % LINE_WORDS];
+                Some(Open {
+                    unit: Unit { word, whole: false },
+                    values: history.versions.iter().map(|v| vec![v.value]).collect(),
+                    origins: history.versions.iter().map(|v| v.origin).collect(),
+                    sequences: history.versions.iter().map(|v| v.sequence).collect(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The undecided units among these words.
+    pub(crate) fn undecided_in(&self, words: Range<usize>) -> Vec<Open> {
+        if words.is_empty() {
+            return Vec::new();
+        }
+        let lines = words.start / LINE_WORDS..(words.end - 1) / LINE_WORDS + 1;
+        let mut open: Vec<Open> = Vec::new();
+        for (&line, _) in self.lines.range(lines) {
+            for word in (line * LINE_WORDS..(line + 1) * LINE_WORDS).filter(|word| words.contains(word)) {
+                let found = self.undecided(word);
+                open.extend(found.filter(|found| open.last().is_none_or(|last| last.unit != found.unit)));
+            }
+        }
+        open
+    }
+
+    /// Decides what is in a unit: its value number `index`.
+    pub(crate) fn decide(&mut self, unit: Unit, index: usize) {
+        match self.lines.get_mut(&(unit.word / LINE_WORDS)) {
+            Some(Line::Whole(history)) => history.decide(index),
+            Some(Line::Words(words)) => words[unit.word % LINE_WORDS].decide(index),
+            None => {}
+        }
+    }
+
+    /// Words with more than one value that a power failure could leave, with their values, oldest first.
+    pub(crate) fn volatile(&self) -> usize {
+        let open = |history: &History<u64>| history.crashed().versions.len() > 1;
+        self.lines
+            .values()
+            .map(|line| match line {
+                Line::Whole(history) => usize::from(history.crashed().versions.len() > 1),
+                Line::Words(words) => words.iter().filter(|history| open(history)).count(),
+            })
+            .sum()
+    }
+
+    /// A number for this state; equal states have equal numbers.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut state = DefaultHasher::new();
+        (self.len, self.model).hash(&mut state);
+        for (at, line) in &self.lines {
+            match line {
+                Line::Whole(history) => {
+                    if history.versions.len() == 1 && history.versions[0].value == self.base_line(*at) {
+                        continue;
+                    }
+                    at.hash(&mut state);
+                    history.hash_values(&mut state, |line| {
+                        let mut one = DefaultHasher::new();
+                        line.hash(&mut one);
+                        one.finish()
+                    });
+                }
+                Line::Words(words) => {
+                    for (i, history) in words.iter().enumerate() {
+                        let word = at * LINE_WORDS + i;
+                        if history.versions.len() == 1 && history.versions[0].value == self.base(word) {
+                            continue;
+                        }
+                        word.hash(&mut state);
+                        history.hash_values(&mut state, |&value| value);
+                    }
+                }
+            }
+        }
+        for (thread, pending) in &self.pending {
+            (thread, pending).hash(&mut state);
+        }
+        state.finish()
+    }
+}

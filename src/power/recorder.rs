@@ -1,0 +1,529 @@
+//! [`Recorder`]: a medium that sees every store, flush and fence, and decides lazily what a crash left.
+
+use super::choice::Choices;
+use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
+use crate::error::{Error, Result};
+use crate::flush::LINE;
+use crate::medium::{Map, Medium, MediumImpl, Origin, Writable};
+use crate::region::block::{Extent, HEADER};
+use crate::region::object;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+/// Anonymous memory in which every event is recorded. Regions on it are made by
+/// [`power::region`](super::region), and by the explorer.
+///
+/// Stores to objects that are still `Dirty` go through `&mut` and are found by comparing at the next event:
+/// a value that is overwritten between two events is not seen.
+#[derive(Clone)]
+pub struct Recorder {
+    map: Arc<Map>,
+    state: Arc<Mutex<State>>,
+}
+
+pub(crate) struct State {
+    pub machine: Machine,
+    pub events: Vec<Event>,
+    pub choices: Choices,
+    /// Blocks that are written through `&mut`.
+    dirty: Vec<(Extent, Origin)>,
+    threads: HashMap<ThreadId, u32>,
+    /// A flush or fence that is left out.
+    pub mute: Option<Site>,
+    pub settle: Settle,
+    /// Plain words that recovery believed and that were not durable.
+    pub undurable: Vec<Open>,
+    /// Units that were decided, with the number of the value.
+    pub decided: Vec<(Open, usize)>,
+    /// A unit's value number, where a search has fixed it.
+    pub forced: Option<HashMap<Unit, usize>>,
+    /// The one choice for all undurable words of a run: oldest or newest.
+    undurable_newest: Option<bool>,
+    /// A checksummed range had more outcomes than were told apart.
+    pub modulo_checksum: bool,
+}
+
+/// What opening a region does about stores that an earlier process left visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Settle {
+    /// Flush what is read, as on device DAX.
+    #[default]
+    Flush,
+    /// `fsync`, as on a file system.
+    Sync,
+}
+
+/// One event of a trace.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// Number of the thread, in the order of appearance.
+    pub thread: u32,
+    /// The line of the program that caused it.
+    pub origin: Origin,
+    /// The line of this crate that did it.
+    pub site: Origin,
+}
+
+/// What happened; words and lines are numbered from the region's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A word was stored.
+    Store {
+        /// Index of the word.
+        word: usize,
+        /// Its new value.
+        value: u64,
+    },
+    /// A word was stored past the cache.
+    Stream {
+        /// Index of the word.
+        word: usize,
+        /// Its new value.
+        value: u64,
+    },
+    /// A line was flushed.
+    Flush {
+        /// Index of the line.
+        line: usize,
+    },
+    /// A fence.
+    Fence,
+    /// The region grew.
+    Grow {
+        /// To so many bytes.
+        len: usize,
+    },
+    /// Everything visible became durable (`fsync` at open).
+    Sync,
+    /// The region was made, opened, or closed.
+    Phase(Phase),
+    /// The workload said that it begins something, by its number.
+    Begin(usize),
+    /// The workload acknowledged something, by its number.
+    Acknowledge(usize),
+    /// It was decided what an earlier crash had left.
+    Decide {
+        /// Index of the unit's first word.
+        word: usize,
+        /// Number of the value, oldest first.
+        value: usize,
+    },
+}
+
+/// Where a region is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Nothing is there yet.
+    Absent,
+    /// It was made or opened.
+    Open,
+    /// It is being opened or closed.
+    Between,
+    /// It was closed.
+    Closed,
+}
+
+/// A flush or fence in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Site {
+    pub fence: bool,
+    pub file: &'static str,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl Site {
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        let fence = match event.kind {
+            EventKind::Fence => true,
+            EventKind::Flush { .. } => false,
+            _ => return None,
+        };
+        Some(Self::at(fence, event.site))
+    }
+
+    fn at(fence: bool, site: Origin) -> Self {
+        Site { fence, file: site.file(), line: site.line(), column: site.column() }
+    }
+}
+
+impl Recorder {
+    pub(crate) fn new(map: Arc<Map>, machine: Machine, choices: Choices) -> Self {
+        let state = State {
+            machine,
+            events: Vec::new(),
+            choices,
+            dirty: Vec::new(),
+            threads: HashMap::new(),
+            mute: None,
+            settle: Settle::default(),
+            undurable: Vec::new(),
+            decided: Vec::new(),
+            forced: None,
+            undurable_newest: None,
+            modulo_checksum: false,
+        };
+        Recorder { map, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A recorder of `len` zeroed bytes that may grow to `max_len`.
+    pub(crate) fn zeroed(len: usize, max_len: usize) -> Result<Self> {
+        let map = Map::reserve(max_len.max(len))?;
+        map.extend_anonymous(len)
+            .map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        let machine = Machine::new(Model::default(), Arc::new(vec![0; len / WORD]));
+        Ok(Recorder::new(Arc::new(map), machine, Choices::default()))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.find_stores(&self.map);
+        state
+    }
+
+    /// What was recorded so far.
+    pub fn trace(&self) -> Trace {
+        Trace { events: self.state().events.clone() }
+    }
+
+    /// Notes something that the workload says.
+    pub(crate) fn note(&self, kind: EventKind, origin: Origin) {
+        self.state().log(kind, origin, origin);
+    }
+
+    /// Puts a word into memory without a word about it.
+    pub(crate) fn raw_store(&self, word: usize, value: u64) {
+        self.map.store(word * WORD, value);
+    }
+}
+
+impl State {
+    fn thread(&mut self) -> u32 {
+        let next = self.threads.len() as u32;
+        *self.threads.entry(thread::current().id()).or_insert(next)
+    }
+
+    fn log(&mut self, kind: EventKind, origin: Origin, site: Origin) {
+        let thread = self.thread();
+        self.events.push(Event { kind, thread, origin, site });
+    }
+
+    /// Stores through `&mut` since the last event.
+    fn find_stores(&mut self, map: &Map) {
+        for index in 0..self.dirty.len() {
+            let (extent, origin) = self.dirty[index];
+            for word in extent.start / WORD..(extent.start + extent.len) / WORD {
+                let value = map.load(word * WORD);
+                if value != self.machine.visible(word) {
+                    self.machine.store(word, value, origin);
+                    self.log(EventKind::Store { word, value }, origin, origin);
+                }
+            }
+        }
+    }
+
+    /// Chooses what is in a unit.
+    fn decide(&mut self, map: &Map, open: Open, index: usize) {
+        self.machine.decide(open.unit, index);
+        for (i, &value) in open.values[index].iter().enumerate() {
+            map.store((open.unit.word + i) * WORD, value);
+        }
+        let here = Location::caller();
+        self.log(EventKind::Decide { word: open.unit.word, value: index }, here, here);
+        self.decided.push((open, index));
+    }
+
+    fn choose(&mut self, open: &Open) -> usize {
+        match &self.forced {
+            Some(forced) => forced.get(&open.unit).copied().unwrap_or(open.values.len() - 1),
+            None => self.choices.choose(open.values.len()),
+        }
+    }
+
+    fn announce(&mut self, map: &Map, at: usize, len: usize) {
+        for open in self.machine.undecided_in(at / WORD..(at + len).div_ceil(WORD)) {
+            let index = self.choose(&open);
+            self.decide(map, open, index);
+        }
+    }
+
+    fn announce_durable(&mut self, map: &Map, at: usize, len: usize) {
+        if len == 0 {
+            return;
+        }
+        let words = at / WORD..(at + len).div_ceil(WORD);
+        for open in self.machine.undecided_in(words.clone()) {
+            // A line may be open for the sake of a link or word elsewhere in it.
+            let first = words.start.saturating_sub(open.unit.word);
+            let end = (words.end - open.unit.word).min(open.values[0].len());
+            if open.values.iter().all(|value| value[first..end] == open.values[0][first..end]) {
+                continue;
+            }
+            let last = open.values.len() - 1;
+            let newest = match (self.undurable_newest, &self.forced) {
+                (Some(newest), None) => newest,
+                (_, Some(forced)) => forced.get(&open.unit).is_none_or(|&index| index == last),
+                (None, None) => self.choices.choose(2) == 1,
+            };
+            self.undurable_newest = Some(newest);
+            self.undurable.push(open.clone());
+            self.decide(map, open, if newest { last } else { 0 });
+        }
+    }
+
+    /// What a checksum publishes is each state of the range that verifies, or one that does not.
+    fn announce_checksummed(
+        &mut self,
+        map: &Map,
+        at: usize,
+        len: usize,
+        valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool,
+    ) {
+        let open = self.machine.undecided_in(at / WORD..(at + len).div_ceil(WORD));
+        let outcomes = open.iter().fold(1_usize, |n, open| n.saturating_mul(open.values.len()));
+        if outcomes <= FEW || self.forced.is_some() {
+            for open in open {
+                let index = self.choose(&open);
+                self.decide(map, open, index);
+            }
+            return;
+        }
+        self.modulo_checksum = true;
+        let verifies = |choice: &[usize]| {
+            valid(&|at: usize| {
+                let word = at / WORD;
+                let found = open.iter().zip(choice).find_map(|(open, &index)| {
+                    open.values[index].get(word.wrapping_sub(open.unit.word)).copied()
+                });
+                found.unwrap_or_else(|| map.load(at))
+            })
+        };
+        let (whole, torn) = candidates(&open, verifies);
+        let mut all: Vec<Vec<usize>> = torn;
+        all.extend(whole);
+        let chosen = self.choices.choose(all.len());
+        for (open, &index) in open.into_iter().zip(&all[chosen]) {
+            self.decide(map, open, index);
+        }
+    }
+}
+
+/// Up to so many outcomes of a checksummed range are tried one by one.
+const FEW: usize = 16;
+
+/// The states of a checksummed range that verify, and some that do not: no unit kept, all but one, and a
+/// few by a fixed chance.
+fn candidates(open: &[Open], verifies: impl Fn(&[usize]) -> bool) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+    let newest: Vec<usize> = open.iter().map(|open| open.values.len() - 1).collect();
+    // The state of the whole range after each store.
+    let mut times: Vec<u64> = open.iter().flat_map(|open| open.sequences.iter().copied()).collect();
+    times.sort_unstable();
+    times.dedup();
+    let at = |time: u64| -> Vec<usize> {
+        open.iter()
+            .map(|open| open.sequences.iter().rposition(|&sequence| sequence <= time).unwrap_or(0))
+            .collect()
+    };
+    let mut whole: Vec<Vec<usize>> = Vec::new();
+    for choice in times.into_iter().map(at) {
+        if !whole.contains(&choice) && verifies(&choice) {
+            whole.push(choice);
+        }
+    }
+    let mut torn: Vec<Vec<usize>> = vec![vec![0; open.len()]];
+    for lost in 0..open.len() {
+        let mut choice = newest.clone();
+        choice[lost] = 0;
+        torn.push(choice);
+    }
+    let mut random = Choices::random(open.len() as u64 * 0x9e37_79b9 + 1);
+    for _ in 0..4 {
+        torn.push(open.iter().map(|open| random.choose(open.values.len())).collect());
+    }
+    let mut distinct: Vec<Vec<usize>> = Vec::new();
+    for choice in torn {
+        if !distinct.contains(&choice) && !verifies(&choice) {
+            distinct.push(choice);
+        }
+    }
+    // First, middle, last and the random ones stand for all.
+    let keep = |index: usize| index < 2 || index + 5 >= distinct.len() || index == distinct.len() / 2;
+    let torn = distinct.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, c)| c.clone()).collect();
+    (whole, torn)
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("events", &self.state().events.len()).finish()
+    }
+}
+
+impl Medium for Recorder {}
+impl Writable for Recorder {}
+
+impl MediumImpl for Recorder {
+    const OBSERVED: bool = true;
+
+    fn map(&self) -> &Map {
+        &self.map
+    }
+
+    fn path(&self) -> &std::path::Path {
+        std::path::Path::new("(recorded)")
+    }
+
+    fn max_len(&self) -> usize {
+        self.map.reserved()
+    }
+
+    #[track_caller]
+    fn store(&self, at: usize, value: u64, origin: Origin) {
+        let site = Location::caller();
+        let mut state = self.state();
+        self.map.store(at, value);
+        state.machine.store(at / WORD, value, origin);
+        state.log(EventKind::Store { word: at / WORD, value }, origin, site);
+    }
+
+    #[track_caller]
+    fn flush(&self, at: *const u8, len: usize, origin: Origin) {
+        let site = Location::caller();
+        let mut state = self.state();
+        let start = at.addr() - self.map.address();
+        let thread = state.thread();
+        for at in crate::flush::lines(start, len) {
+            let line = at / LINE;
+            if state.mute != Some(Site::at(false, site)) {
+                state.machine.flush(thread, line);
+            }
+            state.log(EventKind::Flush { line }, origin, site);
+        }
+    }
+
+    #[track_caller]
+    fn fence(&self, origin: Origin) -> Result<()> {
+        let site = Location::caller();
+        let mut state = self.state();
+        let thread = state.thread();
+        if state.mute != Some(Site::at(true, site)) {
+            state.machine.fence(thread);
+        }
+        state.log(EventKind::Fence, origin, site);
+        Ok(())
+    }
+
+    fn grow(&self, len: usize) -> Result<()> {
+        self.map
+            .extend_anonymous(len)
+            .map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        let mut state = self.state();
+        state.machine.grow(len);
+        state.log(EventKind::Grow { len }, Location::caller(), Location::caller());
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<bool> {
+        let mut state = self.state();
+        if state.settle == Settle::Flush {
+            return Ok(false);
+        }
+        state.machine.settle();
+        state.log(EventKind::Sync, Location::caller(), Location::caller());
+        Ok(true)
+    }
+
+    fn announce(&self, at: usize, len: usize) {
+        self.state().announce(&self.map, at, len);
+    }
+
+    fn announce_durable(&self, at: usize, len: usize) {
+        self.state().announce_durable(&self.map, at, len);
+    }
+
+    fn announce_checksummed(&self, at: usize, len: usize, valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool) {
+        self.state().announce_checksummed(&self.map, at, len, valid);
+    }
+
+    fn begin(&self, extent: Extent, origin: Origin) {
+        self.state().dirty.push((extent, origin));
+    }
+
+    #[track_caller]
+    fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
+        self.flush(header, HEADER + len, origin);
+        let start = header.addr() - self.map.address();
+        self.state().dirty.retain(|(extent, _)| extent.start != start);
+    }
+
+    #[track_caller]
+    fn flush_block_line(&self, header: *const u8, len: usize, origin: Origin) {
+        self.flush_block(header, len, origin);
+    }
+
+    #[track_caller]
+    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
+        let site = Location::caller();
+        let start = header.addr() - self.map.address();
+        // The header and what else was stored so far is ordinary.
+        drop(self.state());
+        object::write_behind_header(&self.map, header, bytes);
+        let end = start + HEADER + bytes.len();
+        let whole = (start + HEADER).next_multiple_of(LINE)..(end / LINE * LINE);
+        {
+            // Without `find_stores`: the words of whole lines were streamed.
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let thread = state.thread();
+            for word in whole.start / WORD..whole.end.max(whole.start) / WORD {
+                let value = self.map.load(word * WORD);
+                state.machine.stream(thread, word, value, origin);
+                state.log(EventKind::Stream { word, value }, origin, site);
+            }
+        }
+        let tail = whole.end.max(whole.start).min(end);
+        self.flush(header, whole.start.min(end) - start, origin);
+        self.flush(header.wrapping_add(tail - start), end - tail, origin);
+        self.state().dirty.retain(|(extent, _)| extent.start != start);
+        self.fence(origin)
+    }
+
+    fn abandon(&self, extent: Extent) {
+        self.state().dirty.retain(|(other, _)| *other != extent);
+    }
+}
+
+/// What a [`Recorder`] saw, in order.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    pub(crate) events: Vec<Event>,
+}
+
+impl Trace {
+    /// The events.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many fences were made.
+    pub fn fences(&self) -> usize {
+        self.events.iter().filter(|event| event.kind == EventKind::Fence).count()
+    }
+
+    /// How many lines were flushed, one counted as often as it was.
+    pub fn flushed_lines(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event.kind, EventKind::Flush { .. })).count()
+    }
+
+    /// What was recorded after `earlier`, a trace of the same recorder.
+    pub fn since(&self, earlier: &Trace) -> Trace {
+        Trace { events: self.events[earlier.events.len()..].to_vec() }
+    }
+}
+
+const _: () = assert!(LINE == LINE_WORDS * WORD);

@@ -1,0 +1,312 @@
+//! [`Report`] and [`Failure`], for people who never saw the tool.
+
+use super::choice::Path;
+use super::machine::{Machine, Model, Open, Unit};
+use super::recorder::{Event, EventKind};
+use crate::medium::Origin;
+use std::fmt;
+use std::io::{IsTerminal, Write};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// A crash: its kind, and how many events had happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    Power(usize),
+    Kill(usize),
+}
+
+impl Crash {
+    pub(crate) fn event(self) -> usize {
+        match self {
+            Crash::Power(event) | Crash::Kill(event) => event,
+        }
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Crash::Power(event) => write!(f, "power@{event}"),
+            Crash::Kill(event) => write!(f, "kill@{event}"),
+        }
+    }
+}
+
+impl FromStr for Crash {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = |number: &str| number.parse().map_err(|error| format!("{text}: {error}"));
+        match text.split_once('@') {
+            Some(("power", number)) => Ok(Crash::Power(parse(number)?)),
+            Some(("kill", number)) => Ok(Crash::Kill(parse(number)?)),
+            _ => Err(format!("{text}: neither power@N nor kill@N")),
+        }
+    }
+}
+
+/// A crash, and what was chosen in the recovery that followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub crash: Crash,
+    pub path: Path,
+    /// In place of a path: the units that do not have their newest value.
+    pub forced: Option<Vec<(Unit, usize)>>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.crash)?;
+        let Some(forced) = &self.forced else { return write!(f, "{}", self.path) };
+        let units: Vec<String> = forced
+            .iter()
+            .map(|(unit, index)| format!("{}{}={index}", if unit.whole { "line" } else { "word" }, unit.word))
+            .collect();
+        write!(f, "={}", units.join(","))
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text}: not what a report prints as its seed");
+        let (crash, choices) = text.split_once(':').ok_or_else(wrong)?;
+        let crash = crash.parse()?;
+        let Some(units) = choices.strip_prefix('=') else {
+            return Ok(Step { crash, path: choices.parse().map_err(|_| wrong())?, forced: None });
+        };
+        let unit = |text: &str| {
+            let (unit, index) = text.split_once('=')?;
+            let (whole, word) = match unit.strip_prefix("line") {
+                Some(word) => (true, word),
+                None => (false, unit.strip_prefix("word")?),
+            };
+            Some((Unit { word: word.parse().ok()?, whole }, index.parse().ok()?))
+        };
+        let units = units.split(',').filter(|unit| !unit.is_empty()).map(unit).collect::<Option<_>>();
+        Ok(Step { crash, path: Path::default(), forced: Some(units.ok_or_else(wrong)?) })
+    }
+}
+
+/// An image on which recovery or the check went wrong, and the shortest story for it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub(crate) message: String,
+    pub(crate) steps: Vec<Step>,
+    /// Stores that must be lost for it.
+    pub(crate) lost: Vec<(Open, usize)>,
+    /// Stores that must survive for it, though nothing made them durable.
+    pub(crate) survived: Vec<Open>,
+    pub(crate) undurable: Vec<Open>,
+    pub(crate) acknowledged: usize,
+    pub(crate) begun: usize,
+}
+
+impl Failure {
+    /// What recovery or the check complained about.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What [`Explorer::replay`](super::Explorer::replay) takes to run this image again.
+    pub fn seed(&self) -> String {
+        let steps: Vec<String> = self.steps.iter().map(Step::to_string).collect();
+        steps.join("/")
+    }
+
+    /// The lines of the program whose stores were lost, as `file:line`.
+    pub fn lost_at(&self) -> Vec<String> {
+        self.lost.iter().map(|(open, _)| place(open.origins.last().copied().flatten())).collect()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, events: &[Event]) -> fmt::Result {
+        writeln!(f, "a crash can leave the region wrong: {}", self.message)?;
+        writeln!(f)?;
+        for (index, step) in self.steps.iter().enumerate() {
+            let what = match step.crash {
+                Crash::Power(_) => "the power fails",
+                Crash::Kill(_) => "the process is killed",
+            };
+            if index > 0 {
+                writeln!(f, "then, in the recovery from that, {what} after its event {}", step.crash.event())?;
+                continue;
+            }
+            let at = step.crash.event();
+            let next = events.get(at).filter(|event| event.kind == EventKind::Fence);
+            match (next, at.checked_sub(1).and_then(|last| events.get(last))) {
+                (Some(fence), _) => {
+                    writeln!(f, "crash:     {what} just before the fence of {}", place(Some(fence.origin)))?;
+                }
+                (None, Some(last)) => {
+                    writeln!(f, "crash:     {what} just after {} of {}", name(last.kind), place(Some(last.origin)))?;
+                }
+                (None, None) => writeln!(f, "crash:     {what} before anything happened")?,
+            }
+        }
+        writeln!(f, "progress:  {} begun, {} acknowledged", self.begun, self.acknowledged)?;
+        for (open, index) in &self.lost {
+            let from = open.origins.last().copied().flatten();
+            writeln!(f, "lost:      the store of {} ({})", place(from), change(open, *index))?;
+        }
+        for open in &self.survived {
+            let from = open.origins.last().copied().flatten();
+            writeln!(f, "survived:  the store of {} ({})", place(from), change(open, open.values.len() - 1))?;
+        }
+        for open in &self.undurable {
+            let from = open.origins.last().copied().flatten();
+            writeln!(f, "reachable: the store of {}, which nothing made durable ({})", place(from), unit(open))?;
+        }
+        if self.lost.is_empty() && self.survived.is_empty() {
+            writeln!(f, "lost:      nothing; every store survived")?;
+        }
+        write!(f, "replay:    explorer.replay(\"{}\")", self.seed())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &[])
+    }
+}
+
+fn place(origin: Option<Origin>) -> String {
+    origin.map_or_else(|| "what was there before".to_string(), |at| format!("{}:{}", at.file(), at.line()))
+}
+
+fn unit(open: &Open) -> String {
+    format!("{} at offset {:#x}", if open.unit.whole { "line" } else { "word" }, open.unit.word * 8)
+}
+
+fn change(open: &Open, index: usize) -> String {
+    let show = |values: &[u64]| {
+        let words: Vec<String> = values.iter().map(|value| format!("{value:#x}")).collect();
+        words.join(" ")
+    };
+    let last = open.values.len() - 1;
+    match index == last {
+        true => format!("{}: {}", unit(open), show(&open.values[last])),
+        false => format!("{}: {} instead of {}", unit(open), show(&open.values[index]), show(&open.values[last])),
+    }
+}
+
+pub(crate) fn name(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Store { .. } => "a store",
+        EventKind::Stream { .. } => "a streamed store",
+        EventKind::Flush { .. } => "a flush",
+        EventKind::Fence => "the fence",
+        EventKind::Grow { .. } => "the growth",
+        EventKind::Sync => "the sync",
+        EventKind::Begin(_) => "the beginning",
+        EventKind::Acknowledge(_) => "the acknowledgement",
+        EventKind::Decide { .. } => "a choice",
+        EventKind::Phase(_) => "the opening or closing",
+    }
+}
+
+/// What an exploration found.
+#[must_use = "look at `failure`, or call `assert`"]
+pub struct Report {
+    pub(crate) failure: Option<Failure>,
+    pub(crate) crash_points: usize,
+    pub(crate) images: usize,
+    pub(crate) sampled: usize,
+    pub(crate) modulo_checksum: bool,
+    pub(crate) time: Duration,
+    pub(crate) seed: u64,
+    pub(crate) model: Model,
+    pub(crate) events: Vec<Event>,
+    pub(crate) base: Machine,
+}
+
+impl Report {
+    /// The first image that went wrong.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Distinct states in which a crash was tried.
+    pub fn crash_points(&self) -> usize {
+        self.crash_points
+    }
+
+    /// Images on which recovery and the check ran.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// How long it took.
+    pub fn seconds(&self) -> f64 {
+        self.time.as_secs_f64()
+    }
+
+    /// Whether all images that can be told apart were tried.
+    pub fn is_exhaustive(&self) -> bool {
+        self.sampled == 0 && self.failure.is_none()
+    }
+
+    /// Panics with the whole story if an image went wrong.
+    ///
+    /// # Panics
+    ///
+    /// As said.
+    #[track_caller]
+    pub fn assert(self) -> Self {
+        assert!(self.failure.is_none(), "{self}");
+        self
+    }
+
+    /// The recorded workload as a picture, with the failure's crash marked if there is one.
+    pub fn svg(&self) -> String {
+        let crash = self.failure.as_ref().and_then(|failure| failure.steps.first()).map(|step| step.crash);
+        super::svg::timeline(&self.base, &self.events, crash)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(failure) = &self.failure {
+            failure.write(f, &self.events)?;
+            writeln!(f)?;
+        }
+        write!(f, "{} crash points, {} images, ", self.crash_points, self.images)?;
+        match (&self.failure, self.sampled) {
+            (Some(_), _) => write!(f, "stopped at the first failure")?,
+            (None, 0) => write!(f, "exhaustive")?,
+            (None, sampled) => write!(f, "{sampled} of them sampled (seed {})", self.seed)?,
+        }
+        if self.modulo_checksum {
+            write!(f, " modulo checksum collision")?;
+        }
+        write!(f, ", {:?}, {:.1} s", self.model, self.time.as_secs_f64())
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Shows a line of progress on a terminal until `done`.
+pub(super) fn show_progress(done: impl Fn() -> bool, now: impl Fn() -> (usize, usize, usize)) {
+    let mut terminal = std::io::stderr();
+    if !terminal.is_terminal() {
+        return;
+    }
+    let began = Instant::now();
+    let mut shown = false;
+    while !done() {
+        std::thread::park_timeout(Duration::from_millis(50));
+        if began.elapsed() > Duration::from_secs(1) {
+            let (at, of, images) = now();
+            let _ = write!(terminal, "\rexploring: crash {at} of {of}, {images} images ");
+            shown = true;
+        }
+    }
+    if shown {
+        let _ = write!(terminal, "\r\x1b[K");
+    }
+}
