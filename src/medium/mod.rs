@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::region::Options;
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
+use crate::tx::journal::Rule;
 use std::panic::Location;
 use std::path::Path;
 
@@ -123,6 +124,12 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 
     /// Whether recovery must announce what it reads. The calls below do nothing otherwise.
     const OBSERVED: bool = false;
+
+    /// Whether the explorer wants to see what happens without a rule of the commit protocol.
+    #[inline(always)]
+    fn leaves_out(&self, _: Rule) -> bool {
+        false
+    }
 
     /// Recovery is about to read these bytes: what a power failure left there is decided now.
     #[inline(always)]

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::medium::Map;
 use crate::persistent::Persistent;
 use crate::region::{Region, create, open};
+use crate::tx::journal::Rule;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::panic::Location;
@@ -32,14 +33,24 @@ pub struct Explorer<R: Persistent, E = ()> {
     journal_words: usize,
     model: Model,
     pub(super) settle: Settle,
+    without: Option<Rule>,
     depth: usize,
     kills: bool,
-    creation: bool,
+    creation: Option<Before>,
     threads: usize,
     max_images: u64,
     max_time: Option<Duration>,
     seed: u64,
     progress: bool,
+}
+
+/// What is in memory before a region is made there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Zeros, as in a new file.
+    Zeros,
+    /// Anything, as on a device that was used otherwise.
+    Rubbish,
 }
 
 /// The start of a run of recovery: what a crash left, and what had been said until then.
@@ -114,9 +125,10 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             journal_words: 32,
             model: Model::default(),
             settle: Settle::default(),
+            without: None,
             depth: 2,
             kills: true,
-            creation: false,
+            creation: None,
             threads: std::thread::available_parallelism().map_or(1, NonZero::get),
             max_images: 1 << 22,
             max_time: None,
@@ -172,10 +184,17 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         self
     }
 
-    /// Explores the making of the region too, on memory that held something else before. A crash may then
-    /// leave no region at all, as long as the workload has not begun.
-    pub fn creation(mut self) -> Self {
-        self.creation = true;
+    /// Explores the making of the region too, on memory that held something before. A crash may then leave no
+    /// region at all, as long as the workload has not begun.
+    pub fn creation(mut self, before: Before) -> Self {
+        self.creation = Some(before);
+        self
+    }
+
+    /// Breaks a rule of the commit protocol, to see that it is missed.
+    #[doc(hidden)]
+    pub fn without(mut self, rule: Rule) -> Self {
+        self.without = Some(rule);
         self
     }
 
@@ -257,15 +276,17 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let len = (self.len as usize).max(layout.min_len() + (64 << 10)).next_multiple_of(4096);
         let recorder = Recorder::zeroed(len, len * 64).expect("address space for a small region");
         recorder.state().machine = Machine::new(self.model, Arc::new(vec![0; len / WORD]));
-        if self.creation {
-            // What an earlier region left there: a journal that must not be replayed, and rubbish.
-            let words: Vec<u64> = (0..len / WORD).map(|word| (word as u64).wrapping_mul(0x9e37_79b9)).collect();
+        recorder.state().without = self.without;
+        if self.creation == Some(Before::Rubbish) {
+            let rubbish = |word: usize| (word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let words: Vec<u64> = (0..len / WORD).map(rubbish).collect();
             words.iter().enumerate().for_each(|(word, &value)| recorder.raw_store(word, value));
             recorder.state().machine = Machine::new(self.model, Arc::new(words));
         }
         let mut machine = recorder.state().machine.clone();
-        let engine = create::build(&recorder, layout, &text, (self.root)()).expect("a recorder does not fail");
-        if !self.creation {
+        let engine = create::build(&recorder, layout, &text, (self.root)(), Location::caller())
+            .expect("a recorder does not fail");
+        if self.creation.is_none() {
             // The region is there, durably: that is where the story begins.
             let mut state = recorder.state();
             let words: Vec<u64> = (0..len / WORD).map(|word| state.machine.visible(word)).collect();
@@ -316,7 +337,13 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             if progress {
                 super::report::show_progress(
                     || workers.iter().all(|worker| worker.is_finished()),
-                    || (shared.next.load(Ordering::Relaxed).min(starts.len()), starts.len(), shared.images.load(Ordering::Relaxed)),
+                    || {
+                        (
+                            shared.next.load(Ordering::Relaxed).min(starts.len()),
+                            starts.len(),
+                            shared.images.load(Ordering::Relaxed),
+                        )
+                    },
                 );
             }
         });
@@ -340,7 +367,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// Every crash of the recorded workload.
     fn starts(&self, recording: &Recording<E>, mutation: &Mutation) -> Vec<Start<E>> {
         let mut machine = recording.machine.clone();
-        let mut history = History::in_phase(if self.creation { Phase::Absent } else { Phase::Open });
+        let mut history =
+            History::in_phase(if self.creation.is_some() { Phase::Absent } else { Phase::Open });
         let mut starts = Vec::new();
         for (index, event) in recording.events.iter().enumerate() {
             if event.kind == EventKind::Fence {
@@ -349,7 +377,9 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             apply(&mut machine, event, mutation.event == Some(index), None);
             history.apply(event, &recording.notes);
             match event.kind {
-                EventKind::Acknowledge(_) => starts.push(start(&machine, &history, Crash::Power(index + 1), &[])),
+                EventKind::Acknowledge(_) => {
+                    starts.push(start(&machine, &history, Crash::Power(index + 1), &[]))
+                }
                 EventKind::Store { .. } | EventKind::Stream { .. } if self.kills && self.depth > 1 => {
                     starts.push(start(&machine, &history, Crash::Kill(index + 1), &[]));
                 }
@@ -464,7 +494,7 @@ pub(super) fn apply(machine: &mut Machine, event: &Event, left_out: bool, mute: 
         EventKind::Sync => machine.settle(),
         EventKind::Decide { word, value } => {
             if let Some(open) = machine.undecided(word) {
-                machine.decide(open.unit, value);
+                machine.decide(&open, value);
             }
         }
         _ => {}
@@ -530,7 +560,9 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 if late || samples > 16 {
                     return;
                 }
-                choices = Choices::random(explorer.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64 * 31 + samples));
+                choices = Choices::random(
+                    explorer.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64 * 31 + samples),
+                );
                 continue;
             }
             choices = Choices::along(&run.path);
@@ -543,7 +575,14 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
 
     /// Crashes inside a run: before every fence, after every acknowledgement, at the end; kills after every
     /// store.
-    fn explore_within(&mut self, from: &Start<E>, run: &Run<E>, level: usize, index: usize, shared: &Shared<'_, E>) {
+    fn explore_within(
+        &mut self,
+        from: &Start<E>,
+        run: &Run<E>,
+        level: usize,
+        index: usize,
+        shared: &Shared<'_, E>,
+    ) {
         let mut machine = from.machine.clone();
         let mut history = from.history.clone();
         let mut steps = from.steps.clone();
@@ -584,12 +623,16 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             let mut state = recorder.state();
             state.mute = self.mutation.site;
             state.settle = explorer.settle;
+            state.without = explorer.without;
             state.forced = forced;
         }
         let log = Log::new(recorder.clone(), start.history.clone());
-        recorder.note(EventKind::Phase(Phase::Between), Location::caller());
+        if start.history.phase() != Phase::Absent {
+            recorder.note(EventKind::Phase(Phase::Between), Location::caller());
+        }
         let problem = silence::catch(|| {
-            let opened = open::recover::<R, Recorder>(&recorder, start.machine.len() as u64);
+            let opened =
+                open::recover::<R, Recorder>(&recorder, start.machine.len() as u64, Location::caller());
             let (engine, recovered) = match opened {
                 Ok(opened) => opened,
                 Err(_) if start.history.phase() == Phase::Absent => return Ok(()),
@@ -626,7 +669,10 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             events: std::mem::take(&mut state.events),
             path: state.choices.path(),
             modulo_checksum: state.modulo_checksum,
-            history: { drop(state); log.history() },
+            history: {
+                drop(state);
+                log.history()
+            },
         }
     }
 

@@ -81,15 +81,29 @@ impl<V: Copy + PartialEq> History<V> {
         }
     }
 
-    /// After a power failure: the survivors, one of which is in memory. Equal values are one.
+    /// After a power failure: the survivors, one of which is in memory.
     fn crashed(&self) -> Self {
-        let mut versions: Vec<Version<V>> = Vec::new();
-        for version in self.survivors() {
-            // The later store of an equal value is the one whose surroundings are newer.
-            versions.retain(|other| other.value != version.value);
-            versions.push(*version);
+        let mut versions = self.survivors().to_vec();
+        if versions.iter().all(|version| version.value == versions[0].value) {
+            versions.drain(..versions.len() - 1);
         }
         History { alternatives: versions.len(), versions, lower: 0 }
+    }
+
+    /// The values among the alternatives, each once, in the order in which they were stored last.
+    fn open(&self, unit: Unit, words: impl Fn(&V) -> Vec<u64>) -> Open {
+        let mut last: Vec<&Version<V>> = Vec::new();
+        for version in &self.versions {
+            last.retain(|other| other.value != version.value);
+            last.push(version);
+        }
+        let index = |value: &V| last.iter().position(|version| version.value == *value).unwrap_or(0);
+        Open {
+            unit,
+            values: last.iter().map(|version| words(&version.value)).collect(),
+            origins: last.iter().map(|version| version.origin).collect(),
+            stored: self.versions.iter().map(|version| (version.sequence, index(&version.value))).collect(),
+        }
     }
 
     /// Whether an earlier crash left it open what is there, and nothing was stored since.
@@ -97,8 +111,9 @@ impl<V: Copy + PartialEq> History<V> {
         self.alternatives > 1 && self.versions.len() == self.alternatives
     }
 
-    fn decide(&mut self, index: usize) {
-        self.versions = vec![self.versions[index]];
+    fn decide(&mut self, value: V) {
+        self.versions.retain(|version| version.value == value);
+        self.versions.drain(..self.versions.len() - 1);
         self.alternatives = 1;
         self.lower = 0;
     }
@@ -106,6 +121,11 @@ impl<V: Copy + PartialEq> History<V> {
     fn hash_values(&self, state: &mut impl Hasher, hash: impl Fn(&V) -> u64) {
         (self.versions.len(), self.alternatives, self.lower).hash(state);
         self.versions.iter().for_each(|version| hash(&version.value).hash(state));
+    }
+
+    /// Whether this is what memory durably holds anyway.
+    fn is_plain(&self, base: &V) -> bool {
+        self.versions.len() == 1 && self.versions[0].value == *base
     }
 }
 
@@ -132,7 +152,8 @@ pub(crate) struct Open {
     /// The values of its words, oldest first; the last is that of the last store.
     pub values: Vec<Vec<u64>>,
     pub origins: Vec<Option<Origin>>,
-    pub sequences: Vec<u64>,
+    /// When which value was stored: its place in the order of all stores, and its index.
+    pub stored: Vec<(u64, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,10 +173,6 @@ impl Machine {
     pub(crate) fn new(model: Model, base: Arc<Vec<u64>>) -> Self {
         let len = base.len() * WORD;
         Machine { model, base, len, lines: BTreeMap::new(), pending: BTreeMap::new(), sequence: 0 }
-    }
-
-    pub(crate) fn model(&self) -> Model {
-        self.model
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -248,12 +265,12 @@ impl Machine {
             *entry = Line::Words(words);
             // A flush of the whole line is one of each word.
             for pending in self.pending.values_mut() {
-                let (whole, rest): (Vec<_>, Vec<_>) = pending
-                    .drain(..)
-                    .partition(|(unit, _)| unit.whole && unit.word / LINE_WORDS == line);
+                let (whole, rest): (Vec<_>, Vec<_>) =
+                    pending.drain(..).partition(|(unit, _)| unit.whole && unit.word / LINE_WORDS == line);
                 *pending = rest;
                 for (unit, index) in whole {
-                    pending.extend((0..LINE_WORDS).map(|i| (Unit { word: unit.word + i, whole: false }, index)));
+                    pending
+                        .extend((0..LINE_WORDS).map(|i| (Unit { word: unit.word + i, whole: false }, index)));
                 }
             }
         }
@@ -321,20 +338,12 @@ impl Machine {
     /// The unit that holds this word, if it is not decided what is in it.
     pub(crate) fn undecided(&self, word: usize) -> Option<Open> {
         match self.lines.get(&(word / LINE_WORDS))? {
-            Line::Whole(history) if history.undecided() => Some(Open {
-                unit: Unit { word: word / LINE_WORDS * LINE_WORDS, whole: true },
-                values: history.versions.iter().map(|v| v.value.to_vec()).collect(),
-                origins: history.versions.iter().map(|v| v.origin).collect(),
-                sequences: history.versions.iter().map(|v| v.sequence).collect(),
-            }),
+            Line::Whole(history) if history.undecided() => {
+                let unit = Unit { word: word / LINE_WORDS * LINE_WORDS, whole: true };
+                Some(history.open(unit, |line| line.to_vec()))
+            }
             Line::Words(words) if words[word % LINE_WORDS].undecided() => {
-                let history = &words[word % LINE_WORDS];
-                Some(Open {
-                    unit: Unit { word, whole: false },
-                    values: history.versions.iter().map(|v| vec![v.value]).collect(),
-                    origins: history.versions.iter().map(|v| v.origin).collect(),
-                    sequences: history.versions.iter().map(|v| v.sequence).collect(),
-                })
+                Some(words[word % LINE_WORDS].open(Unit { word, whole: false }, |&value| vec![value]))
             }
             _ => None,
         }
@@ -356,25 +365,14 @@ impl Machine {
         open
     }
 
-    /// Decides what is in a unit: its value number `index`.
-    pub(crate) fn decide(&mut self, unit: Unit, index: usize) {
-        match self.lines.get_mut(&(unit.word / LINE_WORDS)) {
-            Some(Line::Whole(history)) => history.decide(index),
-            Some(Line::Words(words)) => words[unit.word % LINE_WORDS].decide(index),
+    /// Decides what is in a unit that is open.
+    pub(crate) fn decide(&mut self, open: &Open, index: usize) {
+        let value = &open.values[index];
+        match self.lines.get_mut(&(open.unit.word / LINE_WORDS)) {
+            Some(Line::Whole(history)) => history.decide(std::array::from_fn(|i| value[i])),
+            Some(Line::Words(words)) => words[open.unit.word % LINE_WORDS].decide(value[0]),
             None => {}
         }
-    }
-
-    /// Words with more than one value that a power failure could leave, with their values, oldest first.
-    pub(crate) fn volatile(&self) -> usize {
-        let open = |history: &History<u64>| history.crashed().versions.len() > 1;
-        self.lines
-            .values()
-            .map(|line| match line {
-                Line::Whole(history) => usize::from(history.crashed().versions.len() > 1),
-                Line::Words(words) => words.iter().filter(|history| open(history)).count(),
-            })
-            .sum()
     }
 
     /// A number for this state; equal states have equal numbers.
@@ -384,7 +382,7 @@ impl Machine {
         for (at, line) in &self.lines {
             match line {
                 Line::Whole(history) => {
-                    if history.versions.len() == 1 && history.versions[0].value == self.base_line(*at) {
+                    if history.is_plain(&self.base_line(*at)) {
                         continue;
                     }
                     at.hash(&mut state);
@@ -397,7 +395,7 @@ impl Machine {
                 Line::Words(words) => {
                     for (i, history) in words.iter().enumerate() {
                         let word = at * LINE_WORDS + i;
-                        if history.versions.len() == 1 && history.versions[0].value == self.base(word) {
+                        if history.is_plain(&self.base(word)) {
                             continue;
                         }
                         word.hash(&mut state);

@@ -11,12 +11,15 @@ mod report;
 mod silence;
 mod svg;
 
-pub use explore::Explorer;
+pub use explore::{Before, Explorer};
 pub use history::{History, Log, Verdict};
 pub use machine::Model;
-pub use mutants::Mutants;
+pub use mutants::{Mutant, Mutants};
 pub use recorder::{Event, EventKind, Phase, Recorder, Trace};
 pub use report::{Failure, Report};
+
+#[doc(hidden)]
+pub use crate::tx::journal::Rule;
 
 use crate::error::Result;
 use crate::persistent::Persistent;
@@ -27,11 +30,12 @@ use crate::region::{Region, create};
 /// # Errors
 ///
 /// [`Error::AddressSpace`](crate::Error::AddressSpace).
+#[track_caller]
 pub fn region<R: Persistent>(len: u64, root: R) -> Result<Region<R, Recorder>> {
     let (layout, text) = create::plan::<R>(1024, 1);
     let len = (len as usize).max(layout.min_len()).next_multiple_of(4096);
     let recorder = Recorder::zeroed(len, len * 64)?;
-    let engine = create::build(&recorder, layout, &text, root)?;
+    let engine = create::build(&recorder, layout, &text, root, std::panic::Location::caller())?;
     Ok(Region::new_parts(recorder, engine, false))
 }
 

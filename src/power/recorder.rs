@@ -7,6 +7,7 @@ use crate::flush::LINE;
 use crate::medium::{Map, Medium, MediumImpl, Origin, Writable};
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
+use crate::tx::journal::Rule;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,11 +29,13 @@ pub(crate) struct State {
     pub events: Vec<Event>,
     pub choices: Choices,
     /// Blocks that are written through `&mut`.
-    dirty: Vec<(Extent, Origin)>,
+    dirty: Vec<DirtyBlock>,
     threads: HashMap<ThreadId, u32>,
     /// A flush or fence that is left out.
     pub mute: Option<Site>,
     pub settle: Settle,
+    /// A rule of the commit protocol that is broken.
+    pub without: Option<Rule>,
     /// Plain words that recovery believed and that were not durable.
     pub undurable: Vec<Open>,
     /// Units that were decided, with the number of the value.
@@ -43,6 +46,15 @@ pub(crate) struct State {
     undurable_newest: Option<bool>,
     /// A checksummed range had more outcomes than were told apart.
     pub modulo_checksum: bool,
+}
+
+/// A block that is written through `&mut`.
+#[derive(Clone, Copy)]
+struct DirtyBlock {
+    extent: Extent,
+    origin: Origin,
+    /// Nothing was looked for in it yet.
+    fresh: bool,
 }
 
 /// What opening a region does about stores that an earlier process left visible.
@@ -164,6 +176,7 @@ impl Recorder {
             threads: HashMap::new(),
             mute: None,
             settle: Settle::default(),
+            without: None,
             undurable: Vec::new(),
             decided: Vec::new(),
             forced: None,
@@ -176,8 +189,7 @@ impl Recorder {
     /// A recorder of `len` zeroed bytes that may grow to `max_len`.
     pub(crate) fn zeroed(len: usize, max_len: usize) -> Result<Self> {
         let map = Map::reserve(max_len.max(len))?;
-        map.extend_anonymous(len)
-            .map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
         let machine = Machine::new(Model::default(), Arc::new(vec![0; len / WORD]));
         Ok(Recorder::new(Arc::new(map), machine, Choices::default()))
     }
@@ -218,20 +230,24 @@ impl State {
     /// Stores through `&mut` since the last event.
     fn find_stores(&mut self, map: &Map) {
         for index in 0..self.dirty.len() {
-            let (extent, origin) = self.dirty[index];
+            let DirtyBlock { extent, origin, fresh } = self.dirty[index];
             for word in extent.start / WORD..(extent.start + extent.len) / WORD {
                 let value = map.load(word * WORD);
-                if value != self.machine.visible(word) {
+                // A new object writes all its words, and one may happen to be what memory shows for a word
+                // that a crash left open.
+                let unseen = fresh && self.machine.undecided(word).is_some();
+                if unseen || value != self.machine.visible(word) {
                     self.machine.store(word, value, origin);
                     self.log(EventKind::Store { word, value }, origin, origin);
                 }
             }
+            self.dirty[index].fresh = false;
         }
     }
 
     /// Chooses what is in a unit.
     fn decide(&mut self, map: &Map, open: Open, index: usize) {
-        self.machine.decide(open.unit, index);
+        self.machine.decide(&open, index);
         for (i, &value) in open.values[index].iter().enumerate() {
             map.store((open.unit.word + i) * WORD, value);
         }
@@ -318,17 +334,18 @@ impl State {
 /// Up to so many outcomes of a checksummed range are tried one by one.
 const FEW: usize = 16;
 
-/// The states of a checksummed range that verify, and some that do not: no unit kept, all but one, and a
-/// few by a fixed chance.
+/// The states of a checksummed range that verify, and some that were never stored together: no unit kept, all
+/// but one, and a few by a fixed chance.
 fn candidates(open: &[Open], verifies: impl Fn(&[usize]) -> bool) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let newest: Vec<usize> = open.iter().map(|open| open.values.len() - 1).collect();
     // The state of the whole range after each store.
-    let mut times: Vec<u64> = open.iter().flat_map(|open| open.sequences.iter().copied()).collect();
+    let mut times: Vec<u64> =
+        open.iter().flat_map(|open| open.stored.iter().map(|stored| stored.0)).collect();
     times.sort_unstable();
     times.dedup();
     let at = |time: u64| -> Vec<usize> {
         open.iter()
-            .map(|open| open.sequences.iter().rposition(|&sequence| sequence <= time).unwrap_or(0))
+            .map(|open| open.stored.iter().rfind(|stored| stored.0 <= time).map_or(0, |stored| stored.1))
             .collect()
     };
     let mut whole: Vec<Vec<usize>> = Vec::new();
@@ -347,16 +364,15 @@ fn candidates(open: &[Open], verifies: impl Fn(&[usize]) -> bool) -> (Vec<Vec<us
     for _ in 0..4 {
         torn.push(open.iter().map(|open| random.choose(open.values.len())).collect());
     }
-    let mut distinct: Vec<Vec<usize>> = Vec::new();
-    for choice in torn {
-        if !distinct.contains(&choice) && !verifies(&choice) {
-            distinct.push(choice);
+    // First, middle, last and the random ones stand for all that were not stored together.
+    let keep = |index: usize| index < 2 || index + 5 >= torn.len() || index == torn.len() / 2;
+    let mut kept: Vec<Vec<usize>> = Vec::new();
+    for (index, choice) in torn.iter().enumerate() {
+        if keep(index) && !whole.contains(choice) && !kept.contains(choice) {
+            kept.push(choice.clone());
         }
     }
-    // First, middle, last and the random ones stand for all.
-    let keep = |index: usize| index < 2 || index + 5 >= distinct.len() || index == distinct.len() / 2;
-    let torn = distinct.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, c)| c.clone()).collect();
-    (whole, torn)
+    (whole, kept)
 }
 
 impl std::fmt::Debug for Recorder {
@@ -420,9 +436,7 @@ impl MediumImpl for Recorder {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.map
-            .extend_anonymous(len)
-            .map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
         let mut state = self.state();
         state.machine.grow(len);
         state.log(EventKind::Grow { len }, Location::caller(), Location::caller());
@@ -439,6 +453,10 @@ impl MediumImpl for Recorder {
         Ok(true)
     }
 
+    fn leaves_out(&self, rule: Rule) -> bool {
+        self.state().without == Some(rule)
+    }
+
     fn announce(&self, at: usize, len: usize) {
         self.state().announce(&self.map, at, len);
     }
@@ -452,14 +470,14 @@ impl MediumImpl for Recorder {
     }
 
     fn begin(&self, extent: Extent, origin: Origin) {
-        self.state().dirty.push((extent, origin));
+        self.state().dirty.push(DirtyBlock { extent, origin, fresh: true });
     }
 
     #[track_caller]
     fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
         self.flush(header, HEADER + len, origin);
         let start = header.addr() - self.map.address();
-        self.state().dirty.retain(|(extent, _)| extent.start != start);
+        self.state().dirty.retain(|block| block.extent.start != start);
     }
 
     #[track_caller]
@@ -489,12 +507,12 @@ impl MediumImpl for Recorder {
         let tail = whole.end.max(whole.start).min(end);
         self.flush(header, whole.start.min(end) - start, origin);
         self.flush(header.wrapping_add(tail - start), end - tail, origin);
-        self.state().dirty.retain(|(extent, _)| extent.start != start);
+        self.state().dirty.retain(|block| block.extent.start != start);
         self.fence(origin)
     }
 
     fn abandon(&self, extent: Extent) {
-        self.state().dirty.retain(|(other, _)| *other != extent);
+        self.state().dirty.retain(|block| block.extent != extent);
     }
 }
 

@@ -130,7 +130,11 @@ impl Failure {
                 Crash::Kill(_) => "the process is killed",
             };
             if index > 0 {
-                writeln!(f, "then, in the recovery from that, {what} after its event {}", step.crash.event())?;
+                writeln!(
+                    f,
+                    "then, in the recovery from that, {what} after its event {}",
+                    step.crash.event()
+                )?;
                 continue;
             }
             let at = step.crash.event();
@@ -140,7 +144,12 @@ impl Failure {
                     writeln!(f, "crash:     {what} just before the fence of {}", place(Some(fence.origin)))?;
                 }
                 (None, Some(last)) => {
-                    writeln!(f, "crash:     {what} just after {} of {}", name(last.kind), place(Some(last.origin)))?;
+                    writeln!(
+                        f,
+                        "crash:     {what} just after {} of {}",
+                        name(last.kind),
+                        place(Some(last.origin))
+                    )?;
                 }
                 (None, None) => writeln!(f, "crash:     {what} before anything happened")?,
             }
@@ -156,7 +165,12 @@ impl Failure {
         }
         for open in &self.undurable {
             let from = open.origins.last().copied().flatten();
-            writeln!(f, "reachable: the store of {}, which nothing made durable ({})", place(from), unit(open))?;
+            writeln!(
+                f,
+                "reachable: the store of {}, which nothing made durable ({})",
+                place(from),
+                unit(open)
+            )?;
         }
         if self.lost.is_empty() && self.survived.is_empty() {
             writeln!(f, "lost:      nothing; every store survived")?;
@@ -187,7 +201,9 @@ fn change(open: &Open, index: usize) -> String {
     let last = open.values.len() - 1;
     match index == last {
         true => format!("{}: {}", unit(open), show(&open.values[last])),
-        false => format!("{}: {} instead of {}", unit(open), show(&open.values[index]), show(&open.values[last])),
+        false => {
+            format!("{}: {} instead of {}", unit(open), show(&open.values[index]), show(&open.values[last]))
+        }
     }
 }
 

@@ -124,7 +124,8 @@ fn bars(
             }
             EventKind::Fence | EventKind::Sync => {
                 let failed = machine.power_failure();
-                let durable: Vec<usize> = since.keys().copied().filter(|&word| failed.undecided(word).is_none()).collect();
+                let durable: Vec<usize> =
+                    since.keys().copied().filter(|&word| failed.undecided(word).is_none()).collect();
                 for word in durable {
                     line("b", word, since.remove(&word).unwrap_or(index), index);
                     durable_since.insert(word, index);

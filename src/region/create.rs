@@ -1,9 +1,10 @@
 //! Making a region: built where nobody can see it, and named when it is whole and durable.
 
-use super::layout::{IN_USE, Layout, MAGIC, RECORD_HEADER, SHUTDOWNS};
+use super::layout::{self, IN_USE, Layout, MAGIC, RECORD_HEADER, SHUTDOWNS};
 use super::options::region_len;
 use super::{Options, Region, block, object, schema};
 use crate::error::{Error, Result};
+use crate::flush::LINE;
 use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
 use crate::persistent::Persistent;
 use crate::tx::Engine;
@@ -46,7 +47,7 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let engine = build(&medium, layout, &text, root)?;
+    let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
     Ok(Region::new_parts(medium, engine, false))
 }
@@ -69,56 +70,57 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     if medium.map().load(0) == MAGIC {
         return Err(Error::DeviceInUse { path: path.to_path_buf() });
     }
-    let engine = build(&medium, layout, text, root)?;
+    let engine = build(&medium, layout, text, root, Location::caller())?;
     Ok(Region::new_parts(medium, engine, false))
 }
 
 /// Writes a region into memory that may hold anything: whatever a crash leaves of it has no valid magic
 /// before everything else is durable.
-#[track_caller]
 pub(crate) fn build<R: Persistent, M: MediumImpl>(
     medium: &M,
     layout: Layout,
     text: &str,
     root: R,
+    origin: Origin,
 ) -> Result<Engine> {
-    let origin: Origin = Location::caller();
     let map = medium.map();
-    let flush = |at: usize, len: usize| medium.flush(map.pointer(at).as_ptr(), len, origin);
 
-    medium.store(0, 0, origin);
-    flush(0, 8);
-    medium.fence(origin)?;
-
+    // What was there has no valid magic, or `create` would have refused it: nothing is believed before the
+    // last fence, and all of this may become durable in any order.
     medium.store(layout.retired(), 0, origin);
-    flush(layout.retired(), 8);
+    flush_range(medium, layout.retired(), 8, origin);
     for slot in [layout.slot(0), layout.slot(1)] {
         (0..RECORD_HEADER).step_by(8).for_each(|word| medium.store(slot + word, 0, origin));
-        flush(slot, RECORD_HEADER);
+        flush_range(medium, slot, RECORD_HEADER, origin);
     }
-    medium.fence(origin)?;
-
     for (at, value) in layout.words() {
         medium.store(at, value, origin);
     }
-    flush(0, 128);
+    flush_range(medium, layout::CHECKSUM, 8, origin);
     medium.store(IN_USE, 1, origin);
     medium.store(SHUTDOWNS, 0, origin);
-    flush(IN_USE, 16);
+    flush_range(medium, IN_USE, 16, origin);
     for (index, chunk) in text.as_bytes().chunks(8).enumerate() {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         medium.store(Layout::SCHEMA + index * 8, u64::from_le_bytes(word), origin);
     }
-    flush(Layout::SCHEMA, text.len());
+    flush_range(medium, Layout::SCHEMA, text.len(), origin);
     place_root(medium, &layout, root, origin);
+    flush_range(medium, 0, LINE, origin);
     medium.fence(origin)?;
 
     medium.store(0, MAGIC, origin);
-    flush(0, 8);
+    flush_range(medium, 0, 8, origin);
     medium.fence(origin)?;
+
     let heap = super::heap::Heap::new(layout.heap()..map.len());
     Ok(Engine::new(layout, heap, Journal::new(layout, 0)))
+}
+
+#[track_caller]
+fn flush_range<M: MediumImpl>(medium: &M, at: usize, len: usize, origin: Origin) {
+    medium.flush(medium.map().pointer(at).as_ptr(), len, origin);
 }
 
 fn place_root<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout, root: R, origin: Origin) {

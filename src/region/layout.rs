@@ -35,6 +35,8 @@ pub(crate) const FORMAT: u32 = 1;
 const PAGE: usize = 4096;
 pub(crate) const IN_USE: usize = 1024;
 pub(crate) const SHUTDOWNS: usize = 1032;
+/// Where the checksum of page 0 is, in the second line.
+pub(crate) const CHECKSUM: usize = 64;
 /// Words of page 0 that the checksum covers.
 const COVERED: std::ops::Range<usize> = 1..8;
 

@@ -284,7 +284,7 @@ impl<R: Persistent> Region<R, Emulated> {
         let (layout, text) = create::plan::<R>(options.journal(), 1);
         let len = options::region_len(len, layout.min_len())?;
         let medium = Emulated::new(len, options.reserve(len))?;
-        let engine = create::build(&medium, layout, &text, root)?;
+        let engine = create::build(&medium, layout, &text, root, Location::caller())?;
         Ok(Self::new_parts(medium, engine, false))
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin};
 use crate::persistent::Persistent;
 use crate::tx::Engine;
-use crate::tx::journal::{self, Journal};
+use crate::tx::journal::{self, Journal, Rule, flush_word, flush_words};
 use std::os::unix::fs::FileExt;
 use std::panic::Location;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options)
     }
     super::options::region_len(exact_len, 0)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let (engine, recovered) = recover::<R, M>(&medium, exact_len)?;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len, Location::caller())?;
     Ok(Region::new_parts(medium, engine, recovered))
 }
 
@@ -41,33 +41,39 @@ fn shorter_than_a_page(file: &OpenFile) -> Error {
 
 /// Verifies and recovers the region in `medium`. An error leaves it as it was. Answers also whether the
 /// region had not been closed.
-#[track_caller]
-pub(crate) fn recover<R: Persistent, M: MediumImpl>(medium: &M, exact_len: u64) -> Result<(Engine, bool)> {
+pub(crate) fn recover<R: Persistent, M: MediumImpl>(
+    medium: &M,
+    exact_len: u64,
+    origin: Origin,
+) -> Result<(Engine, bool)> {
     const { R::CHECKED };
-    let origin: Origin = Location::caller();
     let (map, path) = (medium.map(), medium.path());
 
     // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
     let durable = medium.settle()?;
     medium.announce(0, 8);
-    medium.announce_durable(8, 64);
+    if map.load(0) == super::layout::MAGIC {
+        // The magic was stored last: what it leads to must be durable.
+        medium.announce_durable(8, 64);
+    }
     let layout = Layout::read(map, path, exact_len)?;
     check_schema::<R, M>(medium, &layout)?;
 
     // Rule 8.
     let journal = journal::recover(medium, &layout, path)?;
     if !durable {
-        medium.flush(map.pointer(layout.retired()).as_ptr(), 8, origin);
+        // The magic too: a creation may have been killed before its last fence.
+        flush_word(medium, 0, origin);
         for slot in [layout.slot(0), layout.slot(1)] {
             medium.flush(map.pointer(slot).as_ptr(), layout.slot(1) - layout.slot(0), origin);
         }
-        if !journal.records.is_empty() {
+        if !journal.records.is_empty() && !medium.leaves_out(Rule::SlotsFirst) {
             medium.fence(origin)?;
         }
     }
+    let flush = !durable && !medium.leaves_out(Rule::FlushWalk);
     let overlay = Overlay::new(&journal.records);
-    let walk =
-        Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush: !durable, origin };
+    let walk = Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush, origin };
     let reached = walk.run()?;
     let heap = reached.blocks.finish().map_err(|at| {
         Error::damaged(path, "heap", at, "a large object in a page of small ones", "one or the other")
@@ -79,27 +85,25 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(medium: &M, exact_len: u64) 
         for &(at, value) in &record.entries {
             medium.store(at, value, origin);
         }
-        for &(at, _) in &record.entries {
-            medium.flush_line(map.pointer(at).as_ptr(), origin);
-        }
+        flush_words(medium, record.entries.iter().map(|&(at, _)| at), origin);
     }
-    if !journal.records.is_empty() {
+    if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
         medium.fence(origin)?;
     }
     medium.announce(IN_USE, 8);
     let recovered = map.load(IN_USE) != 0;
-    let number = journal.highest + 1;
+    let number = journal.highest + u64::from(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
-    medium.flush_line(map.pointer(layout.retired()).as_ptr(), origin);
+    flush_word(medium, layout.retired(), origin);
     medium.store(IN_USE, 1, origin);
-    medium.flush_line(map.pointer(IN_USE).as_ptr(), origin);
+    flush_word(medium, IN_USE, origin);
     medium.fence(origin)?;
     Ok((Engine::new(layout, heap, Journal::new(layout, number)), recovered))
 }
 
 fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Result<()> {
     let (map, path) = (medium.map(), medium.path());
-    medium.announce(Layout::SCHEMA, layout.schema_len.next_multiple_of(8));
+    medium.announce_durable(Layout::SCHEMA, layout.schema_len);
     let mut bytes: Vec<u8> = (0..layout.schema_len.div_ceil(8))
         .flat_map(|index| map.load(Layout::SCHEMA + index * 8).to_le_bytes())
         .collect();

@@ -6,7 +6,7 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
-use super::journal::{Change, Journal};
+use super::journal::{Change, Journal, Rule};
 use super::pending::Pending;
 use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
@@ -150,7 +150,7 @@ impl Engine {
         self.doomed.clear();
         self.changes.clear();
         self.collect_doomed(medium.map());
-        let own = self.split_changes(medium.map());
+        let own = self.split_changes(medium);
         self.journal.reserve(self.changes.len() - own)?;
 
         // Words in this transaction's own blocks: nothing reaches them yet.
@@ -163,7 +163,7 @@ impl Engine {
         if changes.is_empty() {
             return Ok(());
         }
-        if unfenced {
+        if unfenced && !medium.leaves_out(Rule::CoveringFence) {
             // The covering fence: whatever the types were told, nothing is published before it.
             if let Err(error) = medium.fence(origin) {
                 self.poison(&error);
@@ -201,12 +201,15 @@ impl Engine {
 
     /// Sorts the pending words into `changes`: first those in this transaction's own blocks, whose number is
     /// the answer. Words in freed blocks are dropped, and published words that keep their value.
-    fn split_changes(&mut self, map: &Map) -> usize {
+    fn split_changes<M: Medium>(&mut self, medium: &M) -> usize {
+        let map = medium.map();
         if self.pending.is_empty() {
             return 0;
         }
         self.owned.sort_unstable();
-        self.changes.extend(self.pending.changes().iter().filter(|change| !holds(&self.doomed, change.at)));
+        let keep_freed = medium.leaves_out(Rule::DropFreed);
+        let kept = |change: &&Change| keep_freed || !holds(&self.doomed, change.at);
+        self.changes.extend(self.pending.changes().iter().filter(kept));
         self.changes.retain(|change| map.load(change.at) != change.value);
         self.changes.sort_unstable_by_key(|change| (!holds(&self.owned, change.at), change.at));
         self.changes.partition_point(|change| holds(&self.owned, change.at))

@@ -76,6 +76,7 @@ pub enum Op {
     StoreElsewhere,
     StoreBothElsewhere,
     PushElsewhere,
+    PushOtherElsewhere,
     Grow,
 }
 
@@ -102,6 +103,7 @@ impl Op {
         Op::StoreElsewhere,
         Op::StoreBothElsewhere,
         Op::PushElsewhere,
+        Op::PushOtherElsewhere,
     ];
 
     /// What it makes of a state; `n` is a number that no other operation of the workload has.
@@ -116,7 +118,11 @@ impl Op {
                 s.lists[0].insert(0, (n, n));
                 s.x = n;
             }
-            Op::PushOther => s.lists[1].insert(0, (n, n)),
+            Op::PushOther | Op::PushOtherElsewhere => s.lists[1].insert(0, (n, n)),
+            Op::Grow => {
+                s.lists[0] = vec![(n, n)];
+                s.y = 16 << 10;
+            }
             Op::PushTwo => {
                 s.lists[0].insert(0, (n + 1, n + 1));
                 s.lists[0].insert(0, (n, n + 2));
@@ -150,6 +156,7 @@ impl Op {
             Op::StoreElsewhere => elsewhere(region, Op::Store, n),
             Op::StoreBothElsewhere => elsewhere(region, Op::StoreBoth, n),
             Op::PushElsewhere => elsewhere(region, Op::Push, n),
+            Op::PushOtherElsewhere => elsewhere(region, Op::PushOther, n),
             Op::Abort | Op::AbortUnfenced => {
                 let result = region.transact(|tx, root| {
                     let mut node = tx.alloc(node(n))?;
@@ -312,5 +319,10 @@ pub fn explorer(program: Vec<Op>) -> Explorer<Forest, State> {
 }
 
 pub fn going_on(explorer: Explorer<Forest, State>, program: Vec<Op>) -> Explorer<Forest, State> {
-    explorer.then(move |region, log| perform(region, log, &program))
+    explorer.then(move |region, log| {
+        // What recovery found is durable.
+        log.begin(State::of(region.root()));
+        log.acknowledge();
+        perform(region, log, &program)
+    })
 }
