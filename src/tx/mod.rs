@@ -52,8 +52,11 @@ pub struct Tx<'t, M: Medium> {
     /// A rule was broken.
     broken: Cell<bool>,
     committed: Cell<bool>,
-    brand: PhantomData<(fn(&'t ()) -> &'t (), *const ())>,
+    brand: Brand<'t>,
 }
+
+/// Makes a transaction invariant in `'t`, and keeps it on its thread.
+type Brand<'t> = PhantomData<(fn(&'t ()) -> &'t (), *const ())>;
 
 static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Send, Sync);
 
