@@ -212,7 +212,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         _ => Member::Named(Ident::new("__borrow", Span::call_site())),
     };
     let projection =
-        definition(input.vis, &format_ident!("Fields"), &projection_generics, fields, projection_fields);
+        definition(input.vis, &format_ident!("__Fields"), &projection_generics, fields, projection_fields);
     let (_, projection_ty, _) = projection_generics.split_for_impl();
 
     // The proof that mirror and struct agree: inference over both, exhaustively destructured.
@@ -266,7 +266,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             quote!(#krate::No),
             |rest, ty| quote!(<<#ty as #krate::Persistent>::Links as #krate::Flag>::Or<#rest>),
         ),
-        fields_type: quote!(Fields #projection_ty),
+        fields_type: quote!(__Fields #projection_ty),
         cells: quote!(false #(|| <#types as #krate::Persistent>::CELLS)*),
         fingerprint: quote! {
             #(
@@ -288,7 +288,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         trace: quote! { #(<#types as #krate::Persistent>::trace(&__bits.#members, __visitor);)* },
         project: quote! {
             let __this = __this.as_ptr();
-            Fields {
+            __Fields {
                 #(
                     #members: unsafe {
                         #krate::__private::project_field(
