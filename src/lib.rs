@@ -34,7 +34,7 @@ pub use word::Word;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::persistent::{
-        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, project_field,
+        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id,
     };
     pub use zerocopy;
 }

@@ -37,8 +37,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[repr(transparent)]
 pub struct Link<T: ?Sized> {
     offset: AtomicU64,
-    target: PhantomData<(fn(*mut T) -> *mut T, PhantomPinned)>,
+    target: Marker<T>,
 }
+
+/// Makes a link invariant in `T`, and not `Unpin`.
+type Marker<T> = PhantomData<(fn(*mut T) -> *mut T, PhantomPinned)>;
 
 impl<T: Target + ?Sized> Link<T> {
     /// A link to nothing.

@@ -4,7 +4,6 @@
 //! Nothing but the verbs of a transaction changes it.
 
 use std::convert::Infallible;
-use std::marker::PhantomData;
 
 /// The object may be changed. Its bytes are in the CPU caches, perhaps partly in memory: after a power
 /// failure any mixture of old and new 8-byte words may be found there.
@@ -15,7 +14,16 @@ pub enum Dirty {}
 /// write-backs may still be on their way: only a fence on the same thread waits for them, and so this
 /// state can't be sent to another thread.
 #[derive(Debug)]
-pub struct Flushed(Infallible, PhantomData<*const ()>);
+pub struct Flushed(Infallible, OnItsThread);
+
+/// Is neither `Send` nor `Sync`. (An array instead of `PhantomData`, because the compiler's message about it
+/// then names nothing that lies outside this crate.)
+#[derive(Debug)]
+pub(crate) struct OnItsThread([*const (); 0]);
+
+impl OnItsThread {
+    pub(crate) const MARKER: Self = OnItsThread([]);
+}
 
 /// A fence followed the flush: the object is in the persistence domain and survives a power failure.
 /// Only now may it be published.

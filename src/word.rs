@@ -6,7 +6,7 @@
 //! checks it, and a commit stores only words that `new` packed.
 #![allow(unsafe_code)]
 
-use crate::persistent::{No, Persistent};
+use crate::persistent::{No, Persistent, require};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
@@ -29,9 +29,9 @@ pub struct Word<T> {
 }
 
 impl<T: Copy + Persistent<Links = No>> Word<T> {
-    pub(crate) const FITS: () = assert!(
+    pub(crate) const FITS: () = require(
         size_of::<T>() <= 8 && align_of::<T>() <= 8,
-        "a Word holds at most 8 bytes, the unit that a power failure keeps whole; link to a larger object and publish a new one"
+        "a Word holds at most 8 bytes, the unit that a power failure keeps whole; link to a larger object and publish a new one",
     );
 
     /// A word with this value.

@@ -1,3 +1,5 @@
+//! A first walk through the crate: regions in memory and in a file, transactions, reopening.
+
 use indelible::*;
 
 #[derive(Persistent)]
@@ -56,6 +58,7 @@ fn first() -> Result<()> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x");
     {
+        // SAFETY: the file is this test's own.
         let mut r = unsafe {
             Region::<Node<Word<u64>, 3>, medium::Auto>::create(
                 &path,
@@ -78,15 +81,19 @@ fn first() -> Result<()> {
         })?;
         assert_eq!(n, 5);
         assert!(matches!(
+            // SAFETY: the file is this test's own.
             unsafe { Region::<Node<Word<u64>, 3>, medium::Auto>::open(&path) },
             Err(Error::Locked { .. })
         ));
     }
+    // SAFETY: the file is this test's own.
     let r = unsafe { Region::<Node<Word<u64>, 3>, medium::Auto>::open(&path)? };
     assert_eq!(r.root().items[1].get(), 9);
     assert_eq!(r.root().next.get().unwrap().items[1].get(), 2);
     println!("{:?}", r.usage()?);
     drop(r);
-    println!("{}", unsafe { Region::<Node<Word<Colour>, 3>, medium::Auto>::open(&path) }.err().unwrap());
+    // SAFETY: the file is this test's own.
+    let other = unsafe { Region::<Node<Word<Colour>, 3>, medium::Auto>::open(&path) };
+    assert!(matches!(other, Err(Error::SchemaMismatch { .. })));
     Ok(())
 }

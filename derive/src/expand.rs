@@ -2,6 +2,7 @@
 //! mirror and type agree.
 
 use crate::parse::{Field, Input, Shape, Variant, bounded};
+use crate::path::Path;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{DeriveInput, GenericParam, Generics, Ident, Member, Visibility, parse_quote};
@@ -23,6 +24,11 @@ pub fn stub(input: &DeriveInput) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     quote! {
         const _: () = {
+            // Required by `Persistent`: without these a pointer would be complained about five times.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::core::marker::Send for #ident #ty_generics #where_clause {}
+            #[automatically_derived]
+            unsafe impl #impl_generics ::core::marker::Sync for #ident #ty_generics #where_clause {}
             #[automatically_derived]
             unsafe impl #impl_generics ::indelible::Persistent for #ident #ty_generics #where_clause {
                 type Bits = ();
@@ -160,20 +166,24 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     let zerocopy = zerocopy_path(krate);
     let repr = &input.repr.tokens;
 
-    let mirror_field = |field: &Field| {
-        let ty = field.ty;
-        let bits = quote!(<#ty as #krate::Persistent>::Bits);
-        match &field.member {
-            Member::Named(ident) => quote!(#ident: #bits),
-            Member::Unnamed(_) => bits,
-        }
-    };
+    let paths: Vec<Path> = types.iter().map(|ty| Path::new(ty, krate)).collect();
+    let items = |name: &str| -> Vec<TokenStream> { paths.iter().map(|path| path.item(name)).collect() };
+    let [bits, checked, cells, prints, infos, traces, projects] =
+        ["Bits", "CHECKED", "CELLS", "FINGERPRINT", "type_info", "trace", "project_field"].map(items);
+
+    // The mirror has a parameter for each field's bits, so that what zerocopy derives for it says nothing
+    // of the field's own type.
+    let params: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__B{i}")).collect();
+    let mirror_fields = members.iter().zip(&params).map(|(member, param)| match member {
+        Member::Named(ident) => quote!(#ident: #param),
+        Member::Unnamed(_) => quote!(#param),
+    });
     let mirror = definition(
         input.vis,
         &format_ident!("__Bits"),
-        &generics,
+        &parse_quote!(<#(#params),*>),
         fields,
-        fields.iter().map(mirror_field).collect(),
+        mirror_fields.collect(),
     );
     let mirror = quote! {
         #[derive(
@@ -189,10 +199,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     };
 
     // The projection of `Pm::fields`.
-    let projected: Vec<TokenStream> = types
-        .iter()
-        .map(|ty| quote!(<<#ty as #krate::Persistent>::Links as #krate::Flag>::Field<'__a, #ty>))
-        .collect();
+    let projected: Vec<TokenStream> = paths.iter().map(Path::projected).collect();
     let mut projection_generics = generics.clone();
     projection_generics.params.insert(0, parse_quote!('__a));
     let projection_fields: Vec<TokenStream> = fields
@@ -212,7 +219,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         _ => Member::Named(Ident::new("__borrow", Span::call_site())),
     };
     let projection =
-        definition(input.vis, &format_ident!("Fields"), &projection_generics, fields, projection_fields);
+        definition(input.vis, &format_ident!("__Fields"), &projection_generics, fields, projection_fields);
     let (_, projection_ty, _) = projection_generics.split_for_impl();
 
     // The proof that mirror and struct agree: inference over both, exhaustively destructured.
@@ -225,7 +232,10 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
 
         #[automatically_derived]
         #[allow(dead_code, clippy::extra_unused_type_parameters)]
-        fn __mirror_agrees #impl_generics (__value: &#ident #ty_generics, __bits: &__Bits #ty_generics) #where_clause {
+        fn __mirror_agrees #impl_generics (
+            __value: &#ident #ty_generics,
+            __bits: &<#ident #ty_generics as #krate::Persistent>::Bits,
+        ) #where_clause {
             fn __same<__F: #krate::Persistent>(_: &__F, _: &__F::Bits) {}
             let #ident { #(#members: #values,)* } = __value;
             let __Bits { #(#members: #mirrored,)* } = __bits;
@@ -235,11 +245,11 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
 
     let mut end = quote!(0);
     let mut checks = quote! {
-        #(let () = <#types as #krate::Persistent>::CHECKED;)*
+        #(let () = #checked;)*
         ::core::assert!(
-            ::core::mem::size_of::<Self>() == ::core::mem::size_of::<__Bits #ty_generics>()
-                && ::core::mem::align_of::<Self>() == ::core::mem::align_of::<__Bits #ty_generics>()
-                #(&& ::core::mem::offset_of!(Self, #members) == ::core::mem::offset_of!(__Bits #ty_generics, #members))*,
+            ::core::mem::size_of::<Self>() == ::core::mem::size_of::<Self::Bits>()
+                && ::core::mem::align_of::<Self>() == ::core::mem::align_of::<Self::Bits>()
+                #(&& ::core::mem::offset_of!(Self, #members) == ::core::mem::offset_of!(Self::Bits, #members))*,
             "the struct's layout is not that of the tokens the derive was given: another macro changed it"
         );
     };
@@ -260,19 +270,19 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     checks.extend(quote! { ::core::assert!(::core::mem::size_of::<Self>() == #end, #message); });
 
     let parts = Parts {
-        bits: quote!(__Bits #ty_generics),
+        bits: quote!(__Bits<#(#bits),*>),
         mirror,
-        links: types.iter().rev().fold(
-            quote!(#krate::No),
-            |rest, ty| quote!(<<#ty as #krate::Persistent>::Links as #krate::Flag>::Or<#rest>),
-        ),
-        fields_type: quote!(Fields #projection_ty),
-        cells: quote!(false #(|| <#types as #krate::Persistent>::CELLS)*),
+        links: paths.iter().rev().fold(quote!(#krate::No), |rest, path| {
+            let links = path.item("Links");
+            quote!(<#links as #krate::Flag>::Or<#rest>)
+        }),
+        fields_type: quote!(__Fields #projection_ty),
+        cells: quote!(false #(|| #cells)*),
         fingerprint: quote! {
             #(
                 let __id = #krate::__private::fold_id(__id, #krate::__private::name_id(#names));
                 let __id = #krate::__private::fold_id(__id, ::core::mem::offset_of!(Self, #members) as u64);
-                let __id = #krate::__private::fold_id(__id, <#types as #krate::Persistent>::FINGERPRINT);
+                let __id = #krate::__private::fold_id(__id, #prints);
             )*
         },
         kind: quote! {
@@ -280,20 +290,18 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
                 #krate::__private::Field {
                     name: #names,
                     offset: ::core::mem::offset_of!(Self, #members),
-                    info: <#types as #krate::Persistent>::type_info,
+                    info: #infos,
                 }
             ),*])
         },
         checks,
-        trace: quote! { #(<#types as #krate::Persistent>::trace(&__bits.#members, __visitor);)* },
+        trace: quote! { #(#traces(&__bits.#members, __visitor);)* },
         project: quote! {
             let __this = __this.as_ptr();
-            Fields {
+            __Fields {
                 #(
                     #members: unsafe {
-                        #krate::__private::project_field(
-                            ::core::ptr::NonNull::new_unchecked(&raw mut (*__this).#members)
-                        )
+                        #projects(::core::ptr::NonNull::new_unchecked(&raw mut (*__this).#members))
                     },
                 )*
                 #marker: ::core::marker::PhantomData,

@@ -7,6 +7,7 @@
 mod check;
 mod expand;
 mod parse;
+mod path;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

@@ -209,13 +209,42 @@ mod tests {
         ));
     }
 
+    /// `/proc/cpuinfo` is the kernel's own list, which `detect` does not read. On aarch64 this test is run on
+    /// a CPU with `dc cvap` and on one without, which must be refused (`tests/aarch64/run`).
+    #[test]
+    fn the_choice_agrees_with_the_kernels_list() {
+        let known = [
+            ("clwb", Instruction::Clwb),
+            ("clflushopt", Instruction::ClflushOpt),
+            ("clflush", Instruction::Clflush),
+            ("dcpop", Instruction::DcCvap),
+        ];
+        let list = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let flags = list.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
+        let flags: Vec<&str> = flags.unwrap().split_whitespace().collect();
+        let wanted = |instruction| FIXED.is_none_or(|fixed| fixed == instruction);
+        let best = known
+            .into_iter()
+            .find(|&(flag, instruction)| flags.contains(&flag) && wanted(instruction))
+            .map(|(_, instruction)| instruction);
+        let chosen = Flusher::detect();
+        println!("this CPU: {}", chosen.as_ref().map_or("refused", |flusher| flusher.0.name()));
+        match chosen {
+            Ok(flusher) => assert_eq!(Some(flusher.0), best),
+            Err(Error::NoFlushInstruction { .. }) => assert_eq!(None, best),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     proptest! {
         #[test]
         fn streaming_is_a_copy(at in 0usize..200, skip in 0usize..64, len in 0usize..1_000) {
             let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + at) as u8 | 1).collect();
             let mut memory = vec![0_u8; at + skip + len + 64];
+            // Also on a CPU that can't flush: it can copy.
+            let flusher = Flusher::detect().unwrap_or(Flusher(Instruction::Nothing));
             // SAFETY: `memory` is long enough.
-            unsafe { Flusher::detect().unwrap().stream(memory[at..].as_mut_ptr(), skip, &bytes) };
+            unsafe { flusher.stream(memory[at..].as_mut_ptr(), skip, &bytes) };
             prop_assert_eq!(&memory[at + skip..at + skip + len], &bytes[..]);
             prop_assert!(memory[..at + skip].iter().chain(&memory[at + skip + len..]).all(|&byte| byte == 0));
         }

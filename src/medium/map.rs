@@ -148,7 +148,7 @@ impl Map {
         assert!(at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.len()));
         // SAFETY: eight mapped bytes at an aligned address (`base` is page-aligned). They may also be part
         // of a `Link` or `Word`, which are atomic too, or of memory that nothing refers to.
-        unsafe { AtomicU64::from_ptr(self.base.add(at).cast().as_ptr()) }
+        unsafe { AtomicU64::from_ptr(self.base.as_ptr().wrapping_add(at).cast()) }
     }
 
     /// The word at this offset.
@@ -171,7 +171,7 @@ impl Map {
     pub(crate) unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.len()));
         // SAFETY: mapped, initialised (a file's bytes, or zero), and not written by the caller's promise.
-        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().wrapping_add(at), len) }
     }
 
     /// `msync(MS_SYNC)` of these bytes; `at` is a multiple of the page size.

@@ -180,6 +180,7 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 /// What a file medium needs to map a file.
 pub(crate) trait FileMediumImpl: MediumImpl {
     /// Maps an open and locked file. On failure the file comes back, for another medium to try.
+    #[expect(clippy::result_large_err, reason = "made once, when a region is opened")]
     fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused>;
 
     /// The file or device under the mapping.

@@ -16,6 +16,7 @@ use std::num::*;
 macro_rules! leaves {
     ($($type:ty),* $(,)?) => {$(
         // SAFETY: see the module; no cells inside.
+        #[diagnostic::do_not_recommend]
         unsafe impl Persistent for $type {
             type Bits = $type;
             type Links = No;
@@ -44,6 +45,7 @@ leaves!(Option<NonZeroU8>, Option<NonZeroU16>, Option<NonZeroU32>, Option<NonZer
 leaves!(Option<NonZeroI8>, Option<NonZeroI16>, Option<NonZeroI32>, Option<NonZeroI64>, Option<NonZeroI128>);
 
 // SAFETY: zero-sized; a type parameter that only marks.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: Target + ?Sized> Persistent for PhantomData<T> {
     type Bits = ();
     type Links = No;
@@ -82,7 +84,7 @@ unsafe impl<T: Persistent, const N: usize> Persistent for [T; N] {
             // SAFETY: `i < N`, so the element lies in the array.
             let element = unsafe { first.add(i) };
             // SAFETY: elements are disjoint, and the array is borrowed exclusively.
-            unsafe { project_field(element) }
+            unsafe { T::project_field(element) }
         })
     }
 }

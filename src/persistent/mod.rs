@@ -62,6 +62,16 @@ pub unsafe trait Persistent: Send + Sync + Sized + 'static {
     /// `this` points to a valid object that is borrowed exclusively for `'a`.
     #[doc(hidden)]
     unsafe fn project<'a>(this: NonNull<Self>) -> Self::Fields<'a>;
+    /// One field of another type's [`Persistent::Fields`].
+    ///
+    /// # Safety
+    ///
+    /// `field` is valid and borrowed exclusively for `'a`.
+    #[doc(hidden)]
+    unsafe fn project_field<'a>(field: NonNull<Self>) -> <Self::Links as Flag>::Field<'a, Self> {
+        // SAFETY: the caller's promise.
+        unsafe { <Self::Links as Project>::project(field) }
+    }
 }
 
 /// What a [`Link`](crate::Link) may point to: any [`Persistent`] type, a slice of one, or `str`.
@@ -96,6 +106,7 @@ pub unsafe trait Target: Send + Sync + 'static {
 }
 
 // SAFETY: a link to a sized type has the type's own description.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: Persistent> Target for T {
     type Links = <T as Persistent>::Links;
     const TARGET_ID: u64 = <T as Persistent>::NAME_ID;
@@ -119,7 +130,7 @@ unsafe impl<T: Persistent> Target for [T] {
     const TARGET_ID: u64 = fold_id(name_id("[]"), <T as Persistent>::NAME_ID);
     const TARGET_CHECKED: () = {
         let () = <T as Persistent>::CHECKED;
-        assert!(size_of::<T>() > 0, "a slice of zero-sized elements has no place in a region");
+        require(size_of::<T>() > 0, "a slice of zero-sized elements has no place in a region");
     };
     const FIXED_SIZE: Option<usize> = None;
     fn target_info() -> &'static TypeInfo {
@@ -149,6 +160,14 @@ unsafe impl Target for str {
     }
     fn byte_len(this: NonNull<str>) -> usize {
         (this.as_ptr() as *mut [u8]).len()
+    }
+}
+
+/// An assertion for constants. The compiler shows it at its caller, not inside a macro of `core`.
+#[track_caller]
+pub(crate) const fn require(holds: bool, rule: &str) {
+    if !holds {
+        panic!("{}", rule);
     }
 }
 
@@ -198,15 +217,4 @@ impl Project for No {
         // SAFETY: the caller's promise.
         unsafe { field.as_mut() }
     }
-}
-
-/// One field of [`Persistent::Fields`], for the derive.
-///
-/// # Safety
-///
-/// `field` is valid and borrowed exclusively for `'a`.
-#[doc(hidden)]
-pub unsafe fn project_field<'a, T: Persistent>(field: NonNull<T>) -> <T::Links as Flag>::Field<'a, T> {
-    // SAFETY: the caller's promise.
-    unsafe { <T::Links as Project>::project(field) }
 }

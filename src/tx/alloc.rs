@@ -86,8 +86,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         unsafe { object::write_bytes(self.medium.map(), at, text.as_bytes()) };
         let start = self.medium.map().pointer(at);
         let object = str::from_address(start.as_ptr(), |_| text.len());
+        let object = NonNull::new(object).expect("no object lies at address 0");
         // SAFETY: UTF-8, written just now, and this is the first handle.
-        Ok(unsafe { Pm::new(NonNull::new_unchecked(object)) })
+        Ok(unsafe { Pm::new(object) })
     }
 
     /// Puts a copy of `values` into the region with stores that bypass the cache, for slices much larger
@@ -157,9 +158,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         self.engine.borrow_mut().free(old_at, info);
         let start = map.pointer(at).as_ptr();
         let object = T::from_address(start, |_| count);
-        // SAFETY: a pointer into the mapping; a copy of a valid object, whose links have no other owner now;
-        // this is the first handle.
-        Ok(unsafe { Pm::new(NonNull::new_unchecked(object)) })
+        let object = NonNull::new(object).expect("no object lies at address 0");
+        // SAFETY: a copy of a valid object, whose links have no other owner now; this is the first handle.
+        Ok(unsafe { Pm::new(object) })
     }
 
     /// A block for an object of `size` bytes with its header written; counted as an open handle.

@@ -28,7 +28,7 @@ use crate::link::{self, Link};
 use crate::medium::{Medium, Origin};
 use crate::persistent::{No, Persistent, Target};
 use crate::pm::{Pm, Taken};
-use crate::state::Dirty;
+use crate::state::{Dirty, OnItsThread};
 use crate::word::Word;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -52,7 +52,9 @@ pub struct Tx<'t, M: Medium> {
     /// A rule was broken.
     broken: Cell<bool>,
     committed: Cell<bool>,
-    brand: PhantomData<(fn(&'t ()) -> &'t (), *const ())>,
+    _thread: OnItsThread,
+    /// Makes it invariant in `'t`.
+    brand: PhantomData<fn(&'t ()) -> &'t ()>,
 }
 
 static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Send, Sync);
@@ -69,6 +71,7 @@ impl<'t, M: Medium> Tx<'t, M> {
             any_pending: Cell::new(false),
             broken: Cell::new(false),
             committed: Cell::new(false),
+            _thread: OnItsThread::MARKER,
             brand: PhantomData,
         }
     }

@@ -26,10 +26,16 @@ const NO_CLASS: u8 = u8::MAX;
 /// End of a list of pages.
 const NONE: u32 = u32::MAX;
 
+/// Bytes that an object of `size` bytes owns: even one without a size has a word of its own, so that no
+/// link can be its own target.
+fn owned(size: usize) -> usize {
+    size.max(8)
+}
+
 /// The size class of an object, or `None` for a large one.
 fn class_of(size: usize, align: usize) -> Option<u8> {
     let align = align.max(block::GRANULE);
-    let need = align.checked_add(size.max(8))?;
+    let need = align.checked_add(owned(size))?;
     let fits = |&class: &usize| need <= class && class.is_multiple_of(align);
     CLASSES.iter().position(fits).map(|class| class as u8)
 }
@@ -44,7 +50,7 @@ pub(crate) enum Footprint {
 impl Footprint {
     /// The footprint of an object of `size` bytes at offset `at`; `None` where the heap would not put one.
     pub(crate) fn of(at: usize, size: usize, align: usize) -> Option<Self> {
-        let align = align.max(block::GRANULE);
+        let (size, align) = (owned(size), align.max(block::GRANULE));
         match class_of(size, align) {
             Some(class) => {
                 let slot_len = CLASSES[class as usize];
@@ -119,7 +125,7 @@ impl Heap {
 
     /// Offset for an object, or `None` if there is no room without growing. The block is the caller's.
     pub(crate) fn allocate(&mut self, size: usize, align: usize) -> Option<usize> {
-        let align = align.max(block::GRANULE);
+        let (size, align) = (owned(size), align.max(block::GRANULE));
         match class_of(size, align) {
             Some(class) => Some(self.allocate_slot(class)? + align),
             None => {

@@ -86,3 +86,13 @@ fn a_freed_heap_holds_the_largest_object_again() {
     heap.extend(66 * PAGE);
     assert!(heap.allocate(3_000, 8).is_some());
 }
+
+#[test]
+fn an_object_without_size_owns_a_word_at_any_alignment() {
+    for align in (0..13).map(|log| 1 << log) {
+        let mut heap = Heap::new(PAGE..65 * PAGE);
+        let at = heap.allocate(0, align).unwrap();
+        let footprint = Footprint::of(at, 0, align).unwrap();
+        assert!(footprint.range().contains(&(at + 7)), "alignment {align}");
+    }
+}

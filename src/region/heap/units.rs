@@ -71,11 +71,10 @@ impl Units {
             let skip = first.next_multiple_of(align) - first;
             (skip + len <= run_len).then_some(first + skip)
         };
-        let (run, start) =
-            self.find(bin_for(len + align - 1), |first, run_len| fits(first, run_len)).or_else(|| {
-                // A run that is just long enough may be in one of the bins below.
-                (bin(len)..bin_for(len + align - 1)).find_map(|bin| self.find_in(bin, fits))
-            })?;
+        let (run, start) = self.find(bin_for(len + align - 1), fits).or_else(|| {
+            // A run that is just long enough may be in one of the bins below.
+            (bin(len)..bin_for(len + align - 1)).find_map(|bin| self.find_in(bin, fits))
+        })?;
         self.unlink(run.clone());
         self.link(run.start..start);
         self.link(start + len..run.end);
