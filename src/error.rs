@@ -133,6 +133,14 @@ pub enum Error {
         /// The least that will do, in bytes.
         needed: u64,
     },
+    /// No region is so long.
+    #[error("{len} bytes are too many: a region has at most {most}; ask for less, or check the path")]
+    TooLarge {
+        /// What was asked for, or the size of the file, in bytes.
+        len: u64,
+        /// The most that a region may have, in bytes.
+        most: u64,
+    },
     /// An option has a value that can't be used.
     #[error("option {option}: {reason}")]
     BadOption {

@@ -271,7 +271,7 @@ impl<R: Persistent> Region<R, Emulated> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooSmall`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
+    /// [`Error::TooSmall`], [`Error::TooLarge`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
     #[track_caller]
     pub fn new(len: u64, root: R) -> Result<Self> {
         let options = Options::new();
