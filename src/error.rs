@@ -29,6 +29,20 @@ pub enum Error {
         /// The path that was given.
         path: PathBuf,
     },
+    /// The folder that is to hold the region is missing, or is no folder.
+    #[error("{}: there is no such folder; make the folder first, or check the path", .path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The path is a symbolic link, and where it leads there is nothing.
+    #[error("{}: a symbolic link to {}, where there is nothing; use that path, or remove the link", .path.display(), .target.display())]
+    DanglingSymlink {
+        /// The path that was given.
+        path: PathBuf,
+        /// What the link says.
+        target: PathBuf,
+    },
     /// `create` found a file: it never replaces one.
     #[error("{}: the file exists and is never replaced; open it, or remove it first", .path.display())]
     Exists {
