@@ -86,8 +86,8 @@ pub enum Error {
     NotARegion {
         /// The path that was given.
         path: PathBuf,
-        /// The first eight bytes.
-        found: [u8; 8],
+        /// Its first eight bytes, or fewer if it has no more.
+        found: Vec<u8>,
     },
     /// The device holds a region already; `create` does not overwrite it.
     #[error("{}: the device holds a region already; open it, or wipe its first page if it is not wanted", .path.display())]
