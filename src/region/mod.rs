@@ -16,6 +16,7 @@ mod options;
 pub(crate) mod schema;
 pub(crate) mod verify;
 
+pub(crate) use options::MAX_LEN;
 pub use options::Options;
 
 use crate::error::{Error, Result};

@@ -38,7 +38,7 @@ pub struct Options {
 /// Address space that is reserved for growth where nothing else is said, in bytes.
 const DEFAULT_RESERVE: u64 = 64 << 30;
 /// The heap's bookkeeping ends here.
-const MAX_LEN: u64 = (1 << 40) - (1 << 20);
+pub(crate) const MAX_LEN: u64 = (1 << 40) - (1 << 20);
 
 impl Default for Options {
     fn default() -> Self {
