@@ -55,6 +55,9 @@ impl Overlay {
     }
 }
 
+/// There is no length word, so that a lost end shows in what leads there only.
+const PAST_THE_END: &str = "past the end of the file (was it truncated?)";
+
 /// What the walk needs to know.
 pub(crate) struct Walk<'a, M> {
     pub medium: &'a M,
@@ -179,8 +182,12 @@ impl<M: MediumImpl> Walk<'_, M> {
         let at = slot.wrapping_add(offset as usize);
         let bad = |found: String, expected: String| Bad { holder, offset: slot, found, expected };
         let heap = self.layout.heap();
+        if at > map.len() {
+            let expected = format!("one into its {:#x} bytes", map.len());
+            return Err(bad(format!("a link to {at:#x}, {PAST_THE_END}"), expected));
+        }
         let align = block::object_align(target);
-        if at < heap + block::HEADER || at > map.len() || !at.is_multiple_of(align) {
+        if at < heap + block::HEADER || !at.is_multiple_of(align) {
             let expected =
                 format!("a multiple of {align} from {:#x} to {:#x}", heap + block::HEADER, map.len());
             return Err(bad(format!("a link to {at:#x}"), expected));
@@ -224,7 +231,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         match info.byte_len(header.count) {
             Some(len) if len <= room => Ok(len),
             _ => Err(bad(
-                format!("{} elements at {at:#x}", header.count),
+                format!("{} elements at {at:#x}, {PAST_THE_END}", header.count),
                 format!("a count that fits into {room} bytes"),
             )),
         }
