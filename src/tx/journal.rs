@@ -254,12 +254,14 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
         map.load(at)
     };
     let retired = load(layout.retired());
-    let mut highest = retired;
+    let (mut highest, mut highest_at) = (retired, layout.retired());
     let mut records = Vec::new();
     for index in 0..2 {
         let at = layout.slot(index);
         let number = load(at);
-        highest = highest.max(number);
+        if number > highest {
+            (highest, highest_at) = (number, at);
+        }
         if number <= retired {
             continue;
         }
@@ -284,7 +286,7 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
         return Err(Error::damaged(
             path,
             "journal",
-            layout.retired(),
+            highest_at,
             format!("record number {highest}"),
             "a number that was reached",
         ));
