@@ -55,8 +55,8 @@ pub enum Error {
         /// The path that was given.
         path: PathBuf,
     },
-    /// The file, or its file system, may be read only.
-    #[error("{}: the file or its file system is read-only; open a writable copy", .path.display())]
+    /// The file system is mounted read only.
+    #[error("{}: the file system is read-only; a region needs one that can be written", .path.display())]
     ReadOnly {
         /// The path that was given.
         path: PathBuf,
