@@ -242,6 +242,8 @@ impl Unnamed {
     /// Syncs the file, gives it its name, which must be free, and syncs the folder.
     pub(crate) fn name(mut self, file: &OpenFile) -> Result<()> {
         file.sync()?;
+        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::from_io("open", &self.folder, errno.into()))?;
         let result = match &self.temporary {
             Some(temporary) => {
                 rustix::fs::renameat_with(CWD, temporary, CWD, &self.target, RenameFlags::NOREPLACE)
@@ -253,13 +255,15 @@ impl Unnamed {
                 rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)
             }
         };
-        result.map_err(|errno| Error::from_io("linkat", &self.target, errno.into()))?;
+        result.map_err(|errno| match errno {
+            // The folder is open: it is procfs that is missing, and "make it with `create`" would not help.
+            Errno::NOENT => Error::Io { op: "linkat", path: self.target.clone(), source: errno.into() },
+            errno => Error::from_io("linkat", &self.target, errno.into()),
+        })?;
         self.temporary = None;
-        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .and_then(|folder| rustix::fs::fsync(&folder));
         // The file is whole and has its name, but a power failure might take the name away again: the
         // caller is told that it failed, and so the name goes.
-        folder.map_err(|errno| {
+        rustix::fs::fsync(&folder).map_err(|errno| {
             let _ = rustix::fs::unlink(&self.target);
             Error::from_io("fsync", &self.folder, errno.into())
         })
