@@ -29,6 +29,20 @@ pub enum Error {
         /// The path that was given.
         path: PathBuf,
     },
+    /// The folder that is to hold the region is missing, or is no folder.
+    #[error("{}: there is no such folder; make the folder first, or check the path", .path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The path is a symbolic link, and where it leads there is nothing.
+    #[error("{}: a symbolic link to {}, where there is nothing; use that path, or remove the link", .path.display(), .target.display())]
+    DanglingSymlink {
+        /// The path that was given.
+        path: PathBuf,
+        /// What the link says.
+        target: PathBuf,
+    },
     /// `create` found a file: it never replaces one.
     #[error("{}: the file exists and is never replaced; open it, or remove it first", .path.display())]
     Exists {
@@ -41,8 +55,8 @@ pub enum Error {
         /// The path that was given.
         path: PathBuf,
     },
-    /// The file, or its file system, may be read only.
-    #[error("{}: the file or its file system is read-only; open a writable copy", .path.display())]
+    /// The file system is mounted read only.
+    #[error("{}: the file system is read-only; a region needs one that can be written", .path.display())]
     ReadOnly {
         /// The path that was given.
         path: PathBuf,
@@ -72,8 +86,8 @@ pub enum Error {
     NotARegion {
         /// The path that was given.
         path: PathBuf,
-        /// The first eight bytes.
-        found: [u8; 8],
+        /// Its first eight bytes, or fewer if it has no more.
+        found: Vec<u8>,
     },
     /// The device holds a region already; `create` does not overwrite it.
     #[error("{}: the device holds a region already; open it, or wipe its first page if it is not wanted", .path.display())]
@@ -132,6 +146,14 @@ pub enum Error {
         len: u64,
         /// The least that will do, in bytes.
         needed: u64,
+    },
+    /// No region is so long.
+    #[error("{len} bytes are too many: a region has at most {most}; ask for less, or check the path")]
+    TooLarge {
+        /// What was asked for, or the size of the file, in bytes.
+        len: u64,
+        /// The most that a region may have, in bytes.
+        most: u64,
     },
     /// An option has a value that can't be used.
     #[error("option {option}: {reason}")]

@@ -37,30 +37,26 @@ impl OpenFile {
     /// Opens what is there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| Error::from_io("open", path, errno.into()))?;
-        Self::from_file(File::from(fd), path)
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => Self::from_file(File::from(fd), path),
+            Err(errno) => Err(why_not_opened(path, errno)),
+        }
     }
 
     fn from_file(file: File, path: &Path) -> Result<Self> {
         let io = |op| move |errno: Errno| Error::from_io(op, path, errno.into());
         let stat = rustix::fs::fstat(&file).map_err(io("fstat"))?;
-        let not_a_file = |found| Error::NotAFile { path: path.to_path_buf(), found };
         let number = |dev| (rustix::fs::major(dev), rustix::fs::minor(dev));
-        let (device, dev, exact_len) = match FileType::from_raw_mode(stat.st_mode) {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let not_a_file = || Error::NotAFile { path: path.to_path_buf(), found: called(kind) };
+        let (device, dev, exact_len) = match kind {
             FileType::RegularFile => (false, number(stat.st_dev), stat.st_size as u64),
             FileType::CharacterDevice => {
                 let dev = number(stat.st_rdev);
-                let len = Sysfs::default()
-                    .device_dax_len(dev)
-                    .ok_or_else(|| not_a_file("a character device that is not device DAX"))?;
+                let len = Sysfs::default().device_dax_len(dev).ok_or_else(not_a_file)?;
                 (true, dev, len)
             }
-            FileType::Directory => return Err(not_a_file("a folder")),
-            FileType::BlockDevice => return Err(not_a_file("a block device")),
-            FileType::Fifo => return Err(not_a_file("a pipe")),
-            FileType::Socket => return Err(not_a_file("a socket")),
-            _ => return Err(not_a_file("neither a file nor a device")),
+            _ => return Err(not_a_file()),
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -138,6 +134,51 @@ impl OpenFile {
     }
 }
 
+/// The folder that holds `path`.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// What errors call a file of this type.
+fn called(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a file",
+        FileType::Directory => "a folder",
+        FileType::CharacterDevice => "a character device that is not device DAX",
+        FileType::BlockDevice => "a block device",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        _ => "neither a file nor a device",
+    }
+}
+
+/// The typed error for what `open` answered: what is in the way, if it is not the file itself.
+fn why_not_opened(path: &Path, errno: Errno) -> Error {
+    let folder = folder_of(path);
+    match (errno, std::fs::read_link(path)) {
+        (Errno::NOENT, Ok(target)) => Error::DanglingSymlink { path: path.to_path_buf(), target },
+        (Errno::NOENT | Errno::NOTDIR, _) if !folder.is_dir() => Error::NoFolder { path: folder },
+        // open(2): a socket, or a device without a driver.
+        (Errno::NXIO, _) => match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Ok(kind) => Error::NotAFile { path: path.to_path_buf(), found: called(kind) },
+            Err(errno) => Error::from_io("stat", path, errno.into()),
+        },
+        _ => Error::from_io("open", path, errno.into()),
+    }
+}
+
+/// The typed error for what stands where a new region is to be.
+fn why_not_free(path: &Path) -> Error {
+    match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::RegularFile) => Error::Exists { path: path.to_path_buf() },
+        Ok(kind) => Error::NotAFile { path: path.to_path_buf(), found: called(kind) },
+        Err(errno) => why_not_opened(path, errno),
+    }
+}
+
 /// Why a file was not mapped.
 pub(crate) enum MapError {
     /// Not with these flags.
@@ -159,12 +200,9 @@ impl Unnamed {
     /// A new, locked file of `len` bytes with real blocks, in the folder of `target`.
     pub(crate) fn create(target: &Path, len: usize, mode: u32) -> Result<(Self, OpenFile)> {
         if target.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: target.to_path_buf() });
+            return Err(why_not_free(target));
         }
-        let folder = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
+        let folder = folder_of(target);
         let mode = Mode::from_raw_mode(mode);
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let mut this = Unnamed { target: target.to_path_buf(), folder, temporary: None };
@@ -172,6 +210,7 @@ impl Unnamed {
             Ok(fd) => fd,
             // open(2): a file system without O_TMPFILE, or a kernel that takes it for O_DIRECTORY.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => this.open_temporary(flags, mode)?,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoFolder { path: this.folder.clone() }),
             Err(errno) => return Err(Error::from_io("open", &this.folder, errno.into())),
         };
         let mut file = OpenFile::from_file(File::from(fd), target)?;
@@ -203,6 +242,8 @@ impl Unnamed {
     /// Syncs the file, gives it its name, which must be free, and syncs the folder.
     pub(crate) fn name(mut self, file: &OpenFile) -> Result<()> {
         file.sync()?;
+        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::from_io("open", &self.folder, errno.into()))?;
         let result = match &self.temporary {
             Some(temporary) => {
                 rustix::fs::renameat_with(CWD, temporary, CWD, &self.target, RenameFlags::NOREPLACE)
@@ -214,13 +255,15 @@ impl Unnamed {
                 rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)
             }
         };
-        result.map_err(|errno| Error::from_io("linkat", &self.target, errno.into()))?;
+        result.map_err(|errno| match errno {
+            // The folder is open: it is procfs that is missing, and "make it with `create`" would not help.
+            Errno::NOENT => Error::Io { op: "linkat", path: self.target.clone(), source: errno.into() },
+            errno => Error::from_io("linkat", &self.target, errno.into()),
+        })?;
         self.temporary = None;
-        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .and_then(|folder| rustix::fs::fsync(&folder));
         // The file is whole and has its name, but a power failure might take the name away again: the
         // caller is told that it failed, and so the name goes.
-        folder.map_err(|errno| {
+        rustix::fs::fsync(&folder).map_err(|errno| {
             let _ = rustix::fs::unlink(&self.target);
             Error::from_io("fsync", &self.folder, errno.into())
         })

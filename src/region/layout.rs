@@ -111,7 +111,7 @@ impl Layout {
     pub(crate) fn read(map: &Map, path: &Path, exact_len: u64) -> Result<Self> {
         let magic = map.load(0);
         if magic != MAGIC {
-            return Err(Error::NotARegion { path: path.to_path_buf(), found: magic.to_le_bytes() });
+            return Err(Error::NotARegion { path: path.to_path_buf(), found: magic.to_le_bytes().to_vec() });
         }
         // The version stands before everything that a newer one may have changed.
         let version = map.load(8);

@@ -16,6 +16,7 @@ mod options;
 pub(crate) mod schema;
 pub(crate) mod verify;
 
+pub(crate) use options::MAX_LEN;
 pub use options::Options;
 
 use crate::error::{Error, Result};
@@ -278,7 +279,7 @@ impl<R: Persistent> Region<R, Emulated> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooSmall`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
+    /// [`Error::TooSmall`], [`Error::TooLarge`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
     #[track_caller]
     pub fn new(len: u64, root: R) -> Result<Self> {
         let options = Options::new();

@@ -28,13 +28,16 @@ pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options)
 
 /// A file that is too short to be mapped.
 fn shorter_than_a_page(file: &OpenFile) -> Error {
-    let mut found = [0; 8];
+    let mut found = vec![0; 8];
     let path = file.path.clone();
     match file.file.read_at(&mut found, 0) {
-        Ok(8) if u64::from_le_bytes(found) == super::layout::MAGIC => {
+        Ok(8) if found == super::layout::MAGIC.to_le_bytes() => {
             Error::Truncated { path, len: file.exact_len, needed: super::heap::PAGE as u64 }
         }
-        Ok(_) => Error::NotARegion { path, found },
+        Ok(len) => {
+            found.truncate(len);
+            Error::NotARegion { path, found }
+        }
         Err(source) => Error::from_io("read", &path, source),
     }
 }

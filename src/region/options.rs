@@ -38,7 +38,7 @@ pub struct Options {
 /// Address space that is reserved for growth where nothing else is said, in bytes.
 const DEFAULT_RESERVE: u64 = 64 << 30;
 /// The heap's bookkeeping ends here.
-const MAX_LEN: u64 = (1 << 40) - (1 << 20);
+pub(crate) const MAX_LEN: u64 = (1 << 40) - (1 << 20);
 
 impl Default for Options {
     fn default() -> Self {
@@ -62,7 +62,7 @@ impl Options {
     ///
     /// So much *address space* is reserved when the region is opened; neither memory nor disk is. An
     /// allocation that doesn't fit lets the file grow up to here, and fails with
-    /// [`Error::HeapFull`] after that. A device does not grow. At most 1 TiB.
+    /// [`Error::HeapFull`] after that. A device does not grow. Less than 1 TiB.
     pub fn max_len(mut self, bytes: u64) -> Self {
         self.max_len = Some(bytes);
         self
@@ -153,7 +153,10 @@ impl Options {
             });
         }
         if self.max_len.is_some_and(|len| len > MAX_LEN) {
-            return Err(Error::BadOption { option: "max_len", reason: "a region has less than 1 TiB" });
+            return Err(Error::BadOption {
+                option: "max_len",
+                reason: "a region has less than 1 TiB (at most 1 TiB less 1 MiB); give less",
+            });
         }
         Ok(())
     }
@@ -181,14 +184,14 @@ impl Options {
     }
 }
 
-/// A length that a region can have: whole pages, at least `needed`, less than 1 TiB.
+/// A length that a region can have: whole pages, at least `needed`, at most [`MAX_LEN`].
 pub(crate) fn region_len(len: u64, needed: usize) -> Result<usize> {
-    let len = len & !(heap::PAGE as u64 - 1);
-    if len < needed as u64 {
+    let pages = len & !(heap::PAGE as u64 - 1);
+    if pages < needed as u64 {
         return Err(Error::TooSmall { len, needed: needed as u64 });
     }
-    if len > MAX_LEN {
-        return Err(Error::BadOption { option: "len", reason: "a region has less than 1 TiB" });
+    if pages > MAX_LEN {
+        return Err(Error::TooLarge { len, most: MAX_LEN });
     }
-    Ok(len as usize)
+    Ok(pages as usize)
 }

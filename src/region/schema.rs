@@ -91,8 +91,8 @@ fn children(info: &'static TypeInfo) -> Vec<&'static TypeInfo> {
 pub(crate) fn difference(file: &str, program: &str) -> String {
     let (old, new) = (types(file), types(program));
     let mut out = String::new();
-    for (name, old_lines) in &old {
-        let Some((_, new_lines)) = new.iter().find(|(other, _)| other == name) else {
+    for (key @ (name, _), old_lines) in &old {
+        let Some((_, new_lines)) = new.iter().find(|(other, _)| other == key) else {
             let _ = writeln!(out, "- type {name}");
             continue;
         };
@@ -107,7 +107,7 @@ pub(crate) fn difference(file: &str, program: &str) -> String {
             let _ = writeln!(out, "+   {line}");
         }
     }
-    for (name, _) in new.iter().filter(|(name, _)| !old.iter().any(|(other, _)| other == name)) {
+    for ((name, _), _) in new.iter().filter(|(key, _)| !old.iter().any(|(other, _)| other == key)) {
         let _ = writeln!(out, "+ type {name}");
     }
     if out.is_empty() {
@@ -116,14 +116,18 @@ pub(crate) fn difference(file: &str, program: &str) -> String {
     out
 }
 
-/// Each type's name, with its first line's layout and its fields.
-fn types(text: &str) -> Vec<(String, Vec<String>)> {
-    let mut types: Vec<(String, Vec<String>)> = Vec::new();
+/// A type's name, and how many of the same name stand before it: modules are not part of a name.
+type Key = (String, usize);
+
+/// Each type, with its first line's layout and its fields.
+fn types(text: &str) -> Vec<(Key, Vec<String>)> {
+    let mut types: Vec<(Key, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match (line.starts_with(' '), line.split_once(' ')) {
             (false, Some((_, rest))) => {
                 let (name, layout) = rest.rsplit_once(": ").unwrap_or((rest, ""));
-                types.push((name.to_string(), vec![layout.to_string()]));
+                let before = types.iter().filter(|((other, _), _)| other == name).count();
+                types.push(((name.to_string(), before), vec![layout.to_string()]));
             }
             _ => {
                 if let Some((_, lines)) = types.last_mut() {

@@ -55,6 +55,9 @@ impl Overlay {
     }
 }
 
+/// There is no length word, so that a lost end shows in what leads there only.
+const PAST_THE_END: &str = "past the end of the file (was it truncated?)";
+
 /// What the walk needs to know.
 pub(crate) struct Walk<'a, M> {
     pub medium: &'a M,
@@ -83,10 +86,10 @@ struct Object {
     info: &'static TypeInfo,
 }
 
-/// Something that is not as it was written, at `offset`, in a field of the object at `holder`.
+/// Something that is not as it was written: the object at `holder`, or the field of it at an offset.
 struct Bad {
     holder: Object,
-    offset: usize,
+    field: Option<usize>,
     found: String,
     expected: String,
 }
@@ -103,8 +106,9 @@ impl<M: MediumImpl> Walk<'_, M> {
                 // Paths are rebuilt by a second walk, so that the first need not remember them.
                 let mut parents = Parents::new();
                 let bad = self.walk(Some(&mut parents)).err().unwrap_or(bad);
-                let place = path(&parents, bad.holder, bad.offset);
-                Err(Error::damaged(self.medium.path(), place, bad.offset, bad.found, bad.expected))
+                let place = path(&parents, bad.holder, bad.field);
+                let offset = bad.field.unwrap_or(bad.holder.at);
+                Err(Error::damaged(self.medium.path(), place, offset, bad.found, bad.expected))
             }
         }
     }
@@ -115,7 +119,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         let root = Object { at: self.layout.root(), len: self.root.size, info: self.root };
         let mut reached_objects = 0;
         let mut bytes = 0;
-        self.check_header(root, root.at, root)?;
+        self.check_header(root, None, root)?;
         let mut pending = vec![root];
         let mut links = Vec::new();
         while let Some(object) = pending.pop() {
@@ -152,7 +156,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         if !(object.info.visit)(bytes, &mut Visitor::new(&mut collect)) {
             return Err(Bad {
                 holder: object,
-                offset: object.at,
+                field: None,
                 found: format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]),
                 expected: format!("a valid {}", object.info.display_name()),
             });
@@ -161,7 +165,7 @@ impl<M: MediumImpl> Walk<'_, M> {
             None => Ok(()),
             Some((offset, value)) => Err(Bad {
                 holder: object,
-                offset,
+                field: Some(offset),
                 found: format!("{value:#018x}"),
                 expected: "a valid value with zeros above it".to_string(),
             }),
@@ -200,16 +204,20 @@ impl<M: MediumImpl> Walk<'_, M> {
         let map = self.medium.map();
         let offset = self.overlay.get(slot).unwrap_or_else(|| map.load(slot));
         let at = slot.wrapping_add(offset as usize);
-        let bad = |found: String, expected: String| Bad { holder, offset: slot, found, expected };
+        let bad = |found: String, expected: String| Bad { holder, field: Some(slot), found, expected };
         let heap = self.layout.heap();
+        if at > map.len() {
+            let expected = format!("one into its {:#x} bytes", map.len());
+            return Err(bad(format!("a link to {at:#x}, {PAST_THE_END}"), expected));
+        }
         let align = block::object_align(target);
-        if at < heap + block::HEADER || at > map.len() || !at.is_multiple_of(align) {
+        if at < heap + block::HEADER || !at.is_multiple_of(align) {
             let expected =
                 format!("a multiple of {align} from {:#x} to {:#x}", heap + block::HEADER, map.len());
             return Err(bad(format!("a link to {at:#x}"), expected));
         }
         let mut child = Object { at, len: 0, info: target };
-        child.len = self.check_header(holder, slot, child)?;
+        child.len = self.check_header(holder, Some(slot), child)?;
         match blocks.adopt(at, child.len, target.align) {
             Ok(()) => Ok(child),
             Err(expected) => {
@@ -219,13 +227,13 @@ impl<M: MediumImpl> Walk<'_, M> {
         }
     }
 
-    /// Checks the header of `object`, to which the link at `slot` in `holder` leads; its length in bytes.
-    fn check_header(&self, holder: Object, slot: usize, object: Object) -> Result<usize, Bad> {
+    /// Checks the header of `object`, to which the link at `field` in `holder` leads; its length in bytes.
+    fn check_header(&self, holder: Object, field: Option<usize>, object: Object) -> Result<usize, Bad> {
         let map = self.medium.map();
         let Object { at, info, .. } = object;
         self.medium.announce(at - block::HEADER, block::HEADER);
         let words = heap::read_header(map, at);
-        let bad = |found: String, expected: String| Bad { holder, offset: slot, found, expected };
+        let bad = |found: String, expected: String| Bad { holder, field, found, expected };
         let Some(header) = Header::decode(words, at) else {
             return Err(bad(
                 format!(
@@ -247,7 +255,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         match info.byte_len(header.count) {
             Some(len) if len <= room => Ok(len),
             _ => Err(bad(
-                format!("{} elements at {at:#x}", header.count),
+                format!("{} elements at {at:#x}, {PAST_THE_END}", header.count),
                 format!("a count that fits into {room} bytes"),
             )),
         }
@@ -327,8 +335,8 @@ impl<M: MediumImpl> Cells for Collect<'_, M> {
 }
 
 /// `root.accounts.next.balance`; repeats are shortened: `.next ×9999999`.
-fn path(parents: &Parents, holder: Object, offset: usize) -> String {
-    let mut segments = vec![holder.info.path_to(offset - holder.at)];
+fn path(parents: &Parents, holder: Object, field: Option<usize>) -> String {
+    let mut segments: Vec<String> = field.map(|at| holder.info.path_to(at - holder.at)).into_iter().collect();
     let mut at = holder.at;
     while let Some(&(parent, slot)) = parents.get(&at) {
         segments.push(parent.info.path_to(slot - parent.at));

@@ -13,7 +13,7 @@ use crate::medium::{Medium, Origin};
 use crate::persistent::{Cells, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
 use crate::region::block::{self, Extent, HEADER};
-use crate::region::object;
+use crate::region::{MAX_LEN, object};
 use crate::state::{Dirty, Flushed};
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -165,7 +165,7 @@ impl<'t, M: Medium> Tx<'t, M> {
 
     /// A block for an object of `size` bytes with its header written; counted as an open handle.
     fn block(&self, info: &'static TypeInfo, count: usize, size: usize, origin: Origin) -> Result<usize> {
-        if count as u64 > block::COUNT_MASK || size > isize::MAX as usize / 2 {
+        if count as u64 > block::COUNT_MASK || size as u64 > MAX_LEN {
             return Err(too_long(count, info.size));
         }
         let mut engine = self.engine.borrow_mut();

@@ -313,12 +313,14 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
     let map: &Map = medium.map();
     medium.announce(layout.retired(), 8);
     let retired = map.load(layout.retired());
-    let mut highest = retired;
+    let (mut highest, mut highest_at) = (retired, layout.retired());
     let mut records = Vec::new();
     for at in [layout.slot(0), layout.slot(1)] {
         medium.announce(at, 8);
         let number = map.load(at);
-        highest = highest.max(number);
+        if number > highest {
+            (highest, highest_at) = (number, at);
+        }
         if number <= retired && !medium.leaves_out(Rule::AboveRetired) {
             continue;
         }
@@ -333,7 +335,7 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
         return Err(Error::damaged(
             path,
             "journal",
-            layout.retired(),
+            highest_at,
             format!("record number {highest}"),
             "a number that was reached",
         ));
