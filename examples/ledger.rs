@@ -239,7 +239,7 @@ impl Input {
     fn rows(&self) -> Result<impl Iterator<Item = Result<Row>>> {
         // Flexible: `Row::parse` counts the fields, because only it knows the line.
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&self.bytes[..]);
-        if reader.byte_headers()? != &COLUMNS[..] {
+        if *reader.byte_headers()? != COLUMNS[..] {
             return Err(self.error(0, format!("the first line must be `{}`", COLUMNS.join(","))));
         }
         let mut checksum = 0;
