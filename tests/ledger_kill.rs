@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
+use std::sync::mpsc;
 use tempfile::TempDir;
 
 const SIGKILL: i32 = 9;
@@ -301,30 +302,31 @@ impl Place {
         let mut child = command.stdout(OwnedFd::from(childs)).spawn().expect("the example starts");
         drop(command); // and with it our copy of the child's end
         let mut lines = BufReader::new(ours);
-        let mut rows = vec![];
-        let mut next_row = || {
-            let mut line = String::new();
-            while lines.read_line(&mut line).expect("UTF-8") > 0 {
-                match line.strip_suffix('\n').and_then(|line| line.parse().ok()) {
-                    Some(row) => {
-                        rows.push(row);
-                        return true;
-                    }
-                    None => line.clear(),
-                }
-            }
-            false
-        };
-        let mut wanted = acknowledgements;
-        while wanted > 0 && next_row() {
-            wanted -= 1;
-        }
+        let mut rows: Vec<usize> = vec![];
         // From next to nothing to some rows' time.
         let limit = 1 << random.below(self.spins);
-        (0..random.below(limit)).for_each(|_| std::hint::spin_loop());
-        child.kill().expect("killed, or over already");
-        // What it could still say before the signal.
-        while next_row() {}
+        let spins = random.below(limit);
+        std::thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let child = &mut child;
+            // A thread of its own: this one has often just taken the CPU from the child, in its `write`.
+            scope.spawn(move || {
+                let _ = told.recv(); // an error if the import is over
+                (0..spins).for_each(|_| std::hint::spin_loop());
+                child.kill().expect("killed, or over already");
+            });
+            let mut line = String::new();
+            loop {
+                if rows.len() == acknowledgements {
+                    let _ = tell.send(());
+                }
+                line.clear();
+                if lines.read_line(&mut line).expect("UTF-8") == 0 {
+                    break;
+                }
+                rows.extend(line.strip_suffix('\n').and_then(|row| row.parse::<usize>().ok()));
+            }
+        });
         Run { status: child.wait().expect("waited for"), rows }
     }
 
