@@ -69,7 +69,7 @@ enum Step {
     /// Copies a node, changes the copy, and puts it in the node's place.
     Rewrite {
         at: Steps,
-        word: u32,
+        word: Option<u32>,
         text: Option<String>,
     },
     Store {
@@ -126,7 +126,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => steps().prop_map(|from| Step::Free { from }),
         3 => (steps(), steps()).prop_map(|(from, to)| Step::Move { from, to }),
         2 => (steps(), any::<u64>()).prop_map(|(at, id)| Step::Wrap { at, id }),
-        3 => (steps(), any::<u32>(), proptest::option::of("[a-z]{0,9}"))
+        3 => (steps(), proptest::option::of(any::<u32>()), proptest::option::of("[a-z]{0,9}"))
             .prop_map(|(at, word, text)| Step::Rewrite { at, word, text }),
         2 => (steps(), any::<u32>()).prop_map(|(at, word)| Step::Store { at, word }),
         1 => any::<u32>().prop_map(|word| Step::StoreInRoot { word }),
@@ -185,7 +185,7 @@ impl Model {
             }
             Step::Rewrite { at, word, text } => {
                 if let Some(node) = self.node(at) {
-                    node.word = *word;
+                    node.word = word.unwrap_or(node.word);
                     if node.text.is_none() {
                         node.text = text.clone();
                     }
@@ -298,7 +298,9 @@ fn perform<'t>(tx: &Tx<'t, Medium>, root: &'t Root, step: &Step) -> Result<()> {
                 let mut copy = tx.rewrite(node)?;
                 // The old block owns nothing any more.
                 assert!(tx.get(&old.children[0]).is_none() && tx.take(&old.text).is_none());
-                copy.fields().word.set(*word);
+                if let Some(word) = word {
+                    copy.fields().word.set(*word);
+                }
                 if let Some(text) = text
                     && copy.text.is_null()
                 {
