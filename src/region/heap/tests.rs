@@ -96,3 +96,12 @@ fn an_object_without_size_owns_a_word_at_any_alignment() {
         assert!(footprint.range().contains(&(at + 7)), "alignment {align}");
     }
 }
+
+#[test]
+fn an_absurd_size_is_refused() {
+    let mut heap = Heap::new(PAGE..2 * PAGE);
+    for shift in [13, 32, 42, 50, 60] {
+        assert_eq!(heap.allocate(1 << shift, 8), None);
+        assert_eq!(heap.allocate(1 << shift, 4096), None);
+    }
+}
