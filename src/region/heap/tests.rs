@@ -62,7 +62,7 @@ proptest! {
                         prop_assert!(rebuild.is_covered(at));
                     }
                     prop_assert_eq!(rebuild.compare(&heap), (0, 0));
-                    heap = rebuild.finish().unwrap();
+                    heap = rebuild.finish();
                 }
             }
         }
