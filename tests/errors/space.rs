@@ -214,7 +214,7 @@ pub fn without_procfs(folder: &Folder) {
 fn a_file_system_that_can_not_promise_room_is_refused() {
     let folder = Folder::new();
     let line = format!(
-        "F=${}; cp \"$F/x\" /dev/shm/x.$$ && mount -t ramfs ramfs \"$F\" && mv /dev/shm/x.$$ \"$F/x\"",
+        "F=${}; exec 3<\"$F/x\" && mount -t ramfs ramfs \"$F\" && cat <&3 >\"$F/x\" && exec 3<&-",
         child::FOLDER
     );
     bank(&folder.join("x"));
