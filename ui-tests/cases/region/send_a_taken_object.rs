@@ -1,0 +1,21 @@
+//! What was taken belongs to a transaction, which stays on its thread.
+
+use indelible::{Link, Persistent, Region};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Node {
+    key: u64,
+    next: Link<Node>,
+}
+
+fn main() -> indelible::Result<()> {
+    let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+    region.transact(|tx, root| {
+        std::thread::scope(|scope| {
+            let taken = tx.take(&root.next);
+            scope.spawn(|| drop(taken));
+        });
+        Ok(())
+    })
+}
