@@ -208,6 +208,7 @@ macro_rules! mapped {
                 Mapped::mapped(self, |object: X| object.flush_in(tx, origin))
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Flush<'t>, $($generics)*> Flush<'t> for $container {
             type Flushed = $flushed;
         }
@@ -218,6 +219,7 @@ macro_rules! mapped {
                 Mapped::mapped(self, |object: X| object.fenced_in())
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Fence<'t>, $($generics)*> Fence<'t> for $container {
             type Persisted = $persisted;
         }
@@ -226,6 +228,7 @@ macro_rules! mapped {
                 self.into_iter().for_each(|object| object.free_in(tx));
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Owned<'t>, $($generics)*> Owned<'t> for $container {}
     )*};
 }
@@ -271,6 +274,7 @@ macro_rules! tuples {
                 ($($name.flush_in(tx, origin),)*)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Flush<'t>),*> Flush<'t> for ($($name,)*) {
             type Flushed = ($($name::Flushed,)*);
         }
@@ -283,6 +287,7 @@ macro_rules! tuples {
                 ($($name.fenced_in(),)*)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Fence<'t>),*> Fence<'t> for ($($name,)*) {
             type Persisted = ($($name::Persisted,)*);
         }
@@ -293,6 +298,7 @@ macro_rules! tuples {
                 $($name.free_in(tx);)*
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Owned<'t>),*> Owned<'t> for ($($name,)*) {}
     )*};
 }

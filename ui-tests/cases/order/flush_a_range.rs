@@ -10,7 +10,7 @@ fn main() -> indelible::Result<()> {
         let mut bytes = tx.alloc_slice(&[0_u8; 300])?;
         bytes[70..200].fill(1);
         tx.flush(&bytes[70..200]);
-        tx.publish(root, tx.fence(bytes)?);
+        tx.publish(root, tx.persist(bytes)?);
         Ok(())
     })
 }

@@ -16,7 +16,7 @@ fn main() -> indelible::Result<()> {
     region.transact(|tx, root| {
         let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
         tx.flush(node.fields().key);
-        tx.publish(&root.next, tx.fence(node)?);
+        tx.publish(&root.next, tx.persist(node)?);
         Ok(())
     })
 }

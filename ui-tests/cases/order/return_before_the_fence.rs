@@ -3,8 +3,8 @@
 //! BUGS 23 (PMFS issue 8, WineFS issue 1)
 
 use indelible::medium::Emulated;
-use indelible::state::Persisted;
-use indelible::{Link, Persistent, Pm, Region, Result, Tx};
+use indelible::state::{Dirty, Persisted};
+use indelible::{Link, Persistent, Pm, Region, Tx};
 
 #[derive(Persistent)]
 #[repr(C)]
@@ -13,15 +13,15 @@ struct Node {
     next: Link<Node>,
 }
 
-fn append<'t>(tx: &Tx<'t, Emulated>) -> Result<Pm<'t, Node, Persisted>> {
-    let node = tx.alloc(Node { key: 1, next: Link::null() })?;
-    Ok(tx.flush(node))
+fn append<'t>(tx: &Tx<'t, Emulated>, node: Pm<'t, Node, Dirty>) -> Pm<'t, Node, Persisted> {
+    tx.flush(node)
 }
 
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, root| {
-        tx.publish(&root.next, append(tx)?);
+        let node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        tx.publish(&root.next, append(tx, node));
         Ok(())
     })
 }

@@ -7,7 +7,7 @@ use indelible::{Link, Region};
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Link::<[u8]>::null())?;
     region.transact(|tx, root| {
-        let mut copy = tx.stream_slice(&[1_u8; 1003])?;
+        let copy = tx.stream_slice(&[1_u8; 1003])?;
         copy[1000..].fill(2);
         tx.publish(root, tx.fence(copy)?);
         Ok(())

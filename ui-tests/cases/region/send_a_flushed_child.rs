@@ -1,4 +1,4 @@
-//! A tuple, a `Vec` or a `Child` hides no flushed handle: its fence must be made on its own thread.
+//! A tuple or a `Child` hides no flushed handle: its fence must be made on its own thread.
 
 use indelible::{Child, Link, Persistent, Region};
 
@@ -16,7 +16,7 @@ fn main() -> indelible::Result<()> {
     region.transact(|tx, _| {
         let parent = tx.alloc(Node { key: 1, next: Link::null() })?;
         let child = Child::from(tx.flush(tx.alloc(Node { key: 1, next: Link::null() })?));
-        on_another_thread((parent, vec![child]));
+        on_another_thread((parent, child));
         Ok(())
     })
 }

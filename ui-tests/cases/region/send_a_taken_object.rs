@@ -9,13 +9,14 @@ struct Node {
     next: Link<Node>,
 }
 
+fn on_another_thread<T: Send>(_: T) {}
+
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, root| {
-        std::thread::scope(|scope| {
-            let taken = tx.take(&root.next);
-            scope.spawn(|| drop(taken));
-        });
+        if let Some(taken) = tx.take(&root.next) {
+            on_another_thread(taken);
+        }
         Ok(())
     })
 }

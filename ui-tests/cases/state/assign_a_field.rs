@@ -12,7 +12,7 @@ struct Node {
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, root| {
-        let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let node = tx.alloc(Node { key: 1, next: Link::null() })?;
         node.key = 2;
         tx.publish(&root.next, tx.persist(node)?);
         Ok(())
