@@ -2,11 +2,17 @@
 
 use indelible::{Link, Persistent};
 
-#[derive(Persistent, Clone, Copy)]
+#[derive(Persistent, Copy)]
 #[repr(C)]
 struct Node {
     key: u64,
     next: Link<Node>,
+}
+
+impl Clone for Node {
+    fn clone(&self) -> Self {
+        Node { key: self.key, next: Link::null() }
+    }
 }
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! `fields` gives `&` to a field with links: `mem::replace` can't take it out.
+//! `fields` gives `&` to a field with links: it can't be taken out.
 
 use indelible::{Link, Persistent, Region};
 
@@ -13,8 +13,9 @@ fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, _| {
         let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
-        let next = std::mem::replace(node.fields().next, Link::null());
-        tx.free((node, tx.alloc(next)?));
+        let next: &mut Link<Node> = node.fields().next;
+        std::mem::take(next);
+        tx.free(node);
         Ok(())
     })
 }

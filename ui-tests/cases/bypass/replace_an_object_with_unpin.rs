@@ -14,7 +14,7 @@ impl Unpin for Node {}
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, _| {
-        let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let node = tx.alloc(Node { key: 1, next: Link::null() })?;
         let moved = std::mem::replace(&mut *node, Node { key: 2, next: Link::null() });
         tx.free((node, tx.alloc(moved)?));
         Ok(())

@@ -10,7 +10,7 @@ fn main() -> indelible::Result<()> {
         sender.send(tx.persist(tx.alloc(1_u64)?)?).expect("open");
         Ok(())
     })?;
-    region.transact(|tx, _| {
+    region.transact(|tx, root| {
         tx.publish(root, receiver.recv().expect("sent"));
         Ok(())
     })

@@ -9,7 +9,7 @@ fn main() -> indelible::Result<()> {
         kept = Some(tx.persist(tx.alloc(1_u64)?)?);
         Ok(())
     })?;
-    region.transact(|tx, _| {
+    region.transact(|tx, root| {
         tx.publish(root, kept);
         Ok(())
     })

@@ -14,8 +14,8 @@ impl Unpin for Node {}
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, _| {
-        let mut one = tx.alloc(Node { key: 1, next: Link::null() })?;
-        let mut two = tx.alloc(Node { key: 2, next: Link::null() })?;
+        let one = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let two = tx.alloc(Node { key: 2, next: Link::null() })?;
         std::mem::swap(&mut *one, &mut *two);
         tx.free((one, two));
         Ok(())

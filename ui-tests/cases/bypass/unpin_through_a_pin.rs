@@ -15,10 +15,10 @@ impl Unpin for Node {}
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, _| {
-        let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
-        let pinned = Pin::new(&mut node);
-        pinned.as_deref_mut().get_mut().key = 2;
-        tx.free(node);
+        let node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let mut pinned = Pin::new(node);
+        pinned.set(Node { key: 2, next: Link::null() });
+        tx.free(Pin::into_inner(pinned));
         Ok(())
     })
 }

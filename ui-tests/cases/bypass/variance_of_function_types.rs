@@ -1,5 +1,5 @@
-//! `for<'a> fn(&'a ())` and `fn(&'static ())` are two types of which one is the other's subtype. Neither names a
-//! target.
+//! `for<'a> fn(&'a ())` is a subtype of `fn(&'static ())`, and another type all the same: a link is invariant in its
+//! target, so that it can't turn from one into the other.
 
 use indelible::Link;
 
@@ -7,7 +7,4 @@ fn coerce(link: &Link<for<'a> fn(&'a ())>) -> &Link<fn(&'static ())> {
     link
 }
 
-fn main() {
-    let link = Link::<for<'a> fn(&'a ())>::null();
-    println!("{}", coerce(&link).is_null());
-}
+fn main() {}

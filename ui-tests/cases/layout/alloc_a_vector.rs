@@ -5,7 +5,7 @@ use indelible::Region;
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, 0_u64)?;
     region.transact(|tx, _| {
-        tx.free(tx.alloc(vec![1_u64, 2, 3])?);
+        drop(tx.alloc(vec![1_u64, 2, 3])?);
         Ok(())
     })
 }
