@@ -34,7 +34,7 @@ pub(crate) trait FlushIn<'t> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be fenced: there is no flush of it to wait for",
     label = "not a `Flushed` handle",
-    note = "if it is `Dirty`: flush it first, or do both with `tx.persist(…)?`; without the flush a power failure could keep any part of the object and lose the rest",
+    note = "if it is `Dirty`, or one of several is: flush it first, or do both with `tx.persist(…)?`; without the flush a power failure could keep any part of the object and lose the rest",
     note = "if it is `Persisted`: it is durable and needs no other fence; publish or attach it"
 )]
 pub trait Fence<'t>: FencedIn<'t, Out = <Self as Fence<'t>>::Persisted> {
@@ -312,6 +312,7 @@ impl FencedIn<'_> for () {
     type Out = ();
     fn fenced_in(self) {}
 }
+#[diagnostic::do_not_recommend]
 impl Fence<'_> for () {
     type Persisted = ();
 }

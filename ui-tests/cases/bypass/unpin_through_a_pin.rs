@@ -17,7 +17,7 @@ fn main() -> indelible::Result<()> {
     region.transact(|tx, _| {
         let node = tx.alloc(Node { key: 1, next: Link::null() })?;
         let mut pinned = Pin::new(node);
-        pinned.set(Node { key: 2, next: Link::null() });
+        Pin::set(&mut pinned, Node { key: 2, next: Link::null() });
         tx.free(Pin::into_inner(pinned));
         Ok(())
     })
