@@ -65,7 +65,10 @@ fn the_page_lists_every_file_with_unsafe_and_how_much_of_it() {
         .filter_map(|line| line.strip_prefix("## `")?.split_once("`: "))
         .map(|(file, counts)| (file.to_string(), counts.to_string()))
         .collect();
-    assert_eq!(listed, expected, "docs/unsafe.md (left) and the sources (right); look at what changed, then say it");
+    assert_eq!(
+        listed, expected,
+        "docs/unsafe.md (left) and the sources (right); look at what changed, then say it"
+    );
 }
 
 /// Every test and case that the page names is there.

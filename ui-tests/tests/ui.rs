@@ -73,7 +73,11 @@ fn the_book_shows_programs_and_messages_that_exist() {
         let text = fs::read_to_string(&chapter).unwrap();
         for include in text.split("{{#include ").skip(1) {
             let path = include.split_once("}}").unwrap().0;
-            assert!(chapters.join(path).exists(), "{} includes {path}, which does not exist", chapter.display());
+            assert!(
+                chapters.join(path).exists(),
+                "{} includes {path}, which does not exist",
+                chapter.display()
+            );
             shown += 1;
         }
     }
