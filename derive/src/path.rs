@@ -26,6 +26,11 @@ impl<'a> Path<'a> {
         Path { ty, first, last, krate: krate.into_iter().collect() }
     }
 
+    /// Where the type begins.
+    pub fn first(&self) -> Span {
+        self.first
+    }
+
     /// `<F as Persistent>::name`
     pub fn item(&self, name: &str) -> TokenStream {
         let Path { ty, last, krate, .. } = self;
