@@ -4,7 +4,7 @@
 use crate::parse::{Field, Input, Shape, Variant, bounded};
 use crate::path::{self, Path};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, GenericParam, Generics, Ident, Member, Visibility, parse_quote};
 
 /// A message beside an implementation that is never used.
@@ -265,7 +265,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             "`{ident}` has padding before its field `{}`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             field.name
         );
-        checks.extend(quote! {
+        checks.extend(quote_spanned! {path.first()=>
             ::core::assert!(::core::mem::offset_of!(Self, #member) == #end, #message);
         });
         end = quote!(::core::mem::offset_of!(Self, #member) + ::core::mem::size_of::<#ty>());

@@ -48,6 +48,11 @@ impl Path {
         &self.ty
     }
 
+    /// Where the type begins.
+    pub fn first(&self) -> Span {
+        self.first
+    }
+
     /// `<F as Persistent>::name`
     pub fn item(&self, name: &str) -> TokenStream {
         let Path { ty, last, krate, .. } = self;
