@@ -4,8 +4,8 @@ use super::choice::{Choices, Path};
 use super::history::{History, Log, Verdict};
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
-use super::report::{Crash, Failure, Report, Step};
-use super::silence;
+use super::report::{Crash, Failure, Place, Report, Step};
+use super::silence::{self, Problem};
 use crate::error::Result;
 use crate::medium::Map;
 use crate::persistent::Persistent;
@@ -17,6 +17,9 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// This file, which is no place in a program.
+pub(super) const FILE: &str = file!();
 
 type Workload<R, E> = Box<dyn Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync>;
 type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sync>;
@@ -64,7 +67,7 @@ struct Start<E> {
 
 /// What became of one image.
 struct Run<E> {
-    problem: Option<String>,
+    problem: Option<Problem>,
     undurable: Vec<Open>,
     decided: Vec<(Open, usize)>,
     events: Vec<Event>,
@@ -370,23 +373,27 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let mut history =
             History::in_phase(if self.creation.is_some() { Phase::Absent } else { Phase::Open });
         let mut starts = Vec::new();
-        for (index, event) in recording.events.iter().enumerate() {
+        let mut kills = Vec::new();
+        let events = &recording.events;
+        for (index, event) in events.iter().enumerate() {
             if event.kind == EventKind::Fence {
-                starts.push(start(&machine, &history, Crash::Power(index), &[]));
+                starts.push(start(&machine, &history, events, Crash::Power(index), &[]));
             }
             apply(&mut machine, event, mutation.event == Some(index), None);
             history.apply(event, &recording.notes);
             match event.kind {
                 EventKind::Acknowledge(_) => {
-                    starts.push(start(&machine, &history, Crash::Power(index + 1), &[]))
+                    starts.push(start(&machine, &history, events, Crash::Power(index + 1), &[]));
                 }
                 EventKind::Store { .. } | EventKind::Stream { .. } if self.kills && self.depth > 1 => {
-                    starts.push(start(&machine, &history, Crash::Kill(index + 1), &[]));
+                    kills.push(start(&machine, &history, events, Crash::Kill(index + 1), &[]));
                 }
                 _ => {}
             }
         }
-        starts.push(start(&machine, &history, Crash::Power(recording.events.len()), &[]));
+        starts.push(start(&machine, &history, events, Crash::Power(events.len()), &[]));
+        // A power failure makes the plainer story, where there is one.
+        starts.append(&mut kills);
         starts
     }
 
@@ -398,7 +405,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             apply(&mut machine, event, false, None);
             history.apply(event, run.history.begun());
         }
-        start(&machine, &history, crash, &from.steps)
+        start(&machine, &history, &run.events, crash, &from.steps)
     }
 
     fn work(&self, shared: &Shared<'_, E>) {
@@ -460,8 +467,10 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             let older = best.decided.iter().filter(|(open, index)| *index != newest(open));
             step.forced = Some(older.map(|(open, index)| (open.unit, *index)).collect());
         }
+        let problem = best.problem.unwrap_or_else(|| Problem::from(String::new()));
         Failure {
-            message: best.problem.clone().unwrap_or_default(),
+            message: problem.message,
+            found_at: problem.found_at,
             steps,
             lost: best.decided.into_iter().filter(|(open, index)| *index != newest(open)).collect(),
             survived,
@@ -472,13 +481,19 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     }
 }
 
-fn start<E: Clone>(machine: &Machine, history: &History<E>, crash: Crash, before: &[Step]) -> Start<E> {
+fn start<E: Clone>(
+    machine: &Machine,
+    history: &History<E>,
+    events: &[Event],
+    crash: Crash,
+    before: &[Step],
+) -> Start<E> {
     let machine = match crash {
         Crash::Power(_) => machine.power_failure(),
         Crash::Kill(_) => machine.kill(),
     };
     let mut steps = before.to_vec();
-    steps.push(Step { crash, path: Path::default(), forced: None });
+    steps.push(Step { crash, place: Place::of(crash, events), path: Path::default(), forced: None });
     Start { machine, history: history.clone(), steps }
 }
 
@@ -592,7 +607,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let kills = self.explorer.kills && level + 1 < self.explorer.depth;
         for (at, event) in run.events.iter().enumerate() {
             if event.kind == EventKind::Fence {
-                let crash = start(&machine, &history, Crash::Power(at), &steps);
+                let crash = start(&machine, &history, &run.events, Crash::Power(at), &steps);
                 self.explore(&crash, level + 1, index, shared);
             }
             apply(&mut machine, event, false, self.mutation.site);
@@ -602,9 +617,9 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 EventKind::Store { .. } | EventKind::Stream { .. } if kills => Crash::Kill(at + 1),
                 _ => continue,
             };
-            self.explore(&start(&machine, &history, crash, &steps), level + 1, index, shared);
+            self.explore(&start(&machine, &history, &run.events, crash, &steps), level + 1, index, shared);
         }
-        let crash = start(&machine, &history, Crash::Power(run.events.len()), &steps);
+        let crash = start(&machine, &history, &run.events, Crash::Power(run.events.len()), &steps);
         self.explore(&crash, level + 1, index, shared);
     }
 
@@ -658,7 +673,8 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let problem = match problem {
             Err(problem) => Some(problem),
             Ok(()) if !undurable.is_empty() => {
-                Some("an object that the root reaches is not durable: it was published before it was flushed and fenced".to_string())
+                let problem = "an object that the root reaches is not durable: it was published before it was flushed and fenced";
+                Some(Problem::from(problem.to_string()))
             }
             Ok(()) => None,
         };
