@@ -95,13 +95,15 @@ pub(super) struct Mutation {
 /// What the workers of one exploration share.
 struct Shared<'a, E> {
     next: AtomicUsize,
-    stop: AtomicBool,
+    /// The first crash, in their order, that went wrong.
+    failed: AtomicUsize,
     images: AtomicUsize,
     points: AtomicUsize,
     sampled: AtomicUsize,
     modulo_checksum: AtomicBool,
     seen: Mutex<HashSet<u64>>,
-    sites: Mutex<HashSet<Site>>,
+    /// Flushes and fences in recovery and after it, and whether the program asked for them.
+    sites: Mutex<HashSet<(Site, bool)>>,
     failures: Mutex<Vec<(usize, Failure)>>,
     deadline: Option<Instant>,
     mutation: Mutation,
@@ -315,12 +317,12 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         recording: &Recording<E>,
         mutation: Mutation,
         progress: bool,
-    ) -> (Report, HashSet<Site>) {
+    ) -> (Report, HashSet<(Site, bool)>) {
         let began = Instant::now();
         let starts = self.starts(recording, &mutation);
         let shared = Shared {
             next: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
+            failed: AtomicUsize::new(usize::MAX),
             images: AtomicUsize::new(0),
             points: AtomicUsize::new(0),
             sampled: AtomicUsize::new(0),
@@ -413,7 +415,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         loop {
             let index = shared.next.fetch_add(1, Ordering::Relaxed);
             let Some(start) = shared.starts.get(index) else { return };
-            if shared.stop.load(Ordering::Relaxed) {
+            if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
             }
             worker.explore(start, 1, index, shared);
@@ -544,7 +546,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let mut choices = Choices::default();
         let mut samples = 0_u64;
         loop {
-            if shared.stop.load(Ordering::Relaxed) {
+            if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
             }
             let deeper = level < explorer.depth;
@@ -554,14 +556,17 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 shared.modulo_checksum.store(true, Ordering::Relaxed);
             }
             if run.problem.is_some() {
-                shared.stop.store(true, Ordering::Relaxed);
+                // Crashes before this one are still explored, so that threads don't decide which is told.
+                shared.failed.fetch_min(index, Ordering::Relaxed);
                 let failure = explorer.failure(self, start, run);
                 shared.failures.lock().unwrap_or_else(PoisonError::into_inner).push((index, failure));
                 return;
             }
             {
                 let mut sites = shared.sites.lock().unwrap_or_else(PoisonError::into_inner);
-                sites.extend(run.events.iter().filter_map(Site::of));
+                sites.extend(
+                    run.events.iter().filter_map(|event| Some((Site::of(event)?, event.is_explicit()))),
+                );
             }
             if deeper {
                 self.explore_within(start, &run, level, index, shared);

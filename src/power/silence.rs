@@ -28,11 +28,9 @@ pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            match SILENT.get() {
-                false => before(info),
-                true => PLACE.set(info.location().map(|at| format!("{}:{}", at.file(), at.line()))),
-            }
+        panic::set_hook(Box::new(move |info| match SILENT.get() {
+            false => before(info),
+            true => PLACE.set(info.location().map(|at| format!("{}:{}", at.file(), at.line()))),
         }));
     });
 }
