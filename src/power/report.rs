@@ -281,12 +281,37 @@ pub(crate) fn name(kind: EventKind) -> &'static str {
     }
 }
 
+/// How many images one crash could leave, and how many of them could be told apart; see [`Report::sizes`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Size {
+    /// Images that were tried: those that recovery and the root's walk can tell apart.
+    pub tried: usize,
+    /// Stores that no fence had made durable.
+    pub undurable: usize,
+    /// How many images there are, as a power of ten: the product of the numbers of values that each unit may
+    /// have.
+    pub log10: f64,
+}
+
+impl Size {
+    pub(crate) fn of(crashed: &Machine, tried: usize) -> Self {
+        let open = crashed.all_undecided();
+        Size {
+            tried,
+            undurable: open.iter().map(|open| open.stored.len() - 1).sum(),
+            log10: open.iter().map(|open| (open.values.len() as f64).log10()).sum(),
+        }
+    }
+}
+
 /// What an exploration found.
 #[must_use = "look at `failure`, or call `assert`"]
 pub struct Report {
     pub(crate) failure: Option<Failure>,
     pub(crate) crash_points: usize,
     pub(crate) images: usize,
+    pub(crate) sizes: Vec<Size>,
     pub(crate) sampled: usize,
     pub(crate) modulo_checksum: bool,
     pub(crate) time: Duration,
@@ -310,6 +335,13 @@ impl Report {
     /// Images on which recovery and the check ran.
     pub fn images(&self) -> usize {
         self.images
+    }
+
+    /// For each power failure of the recorded workload, in order, how many images it could leave, and how many
+    /// were tried. A crash that leaves the same as an earlier one is not counted again, and one that was
+    /// sampled, or went wrong, not at all.
+    pub fn sizes(&self) -> &[Size] {
+        &self.sizes
     }
 
     /// How long it took.
