@@ -177,7 +177,7 @@ impl Failure {
 
     /// The lines of the program whose stores were lost, as `file:line`.
     pub fn lost_at(&self) -> Vec<String> {
-        self.lost.iter().map(|(open, _)| origin(open)).collect()
+        self.lost.iter().flat_map(|(open, index)| lost_from(open, *index)).collect()
     }
 
     /// The line of the program at which the (first) crash strikes, as `file:line`; `None` before its first
@@ -212,26 +212,15 @@ impl fmt::Display for Failure {
             }
         }
         writeln!(f, "progress:  {} begun, {} of them acknowledged", self.begun, self.acknowledged)?;
-        for (open, index) in &self.lost {
-            writeln!(f, "lost:      the store of {} ({})", origin(open), change(open, *index))?;
-        }
-        for open in &self.survived {
-            let newest = open.values.len() - 1;
-            writeln!(
-                f,
-                "survived:  the store of {}, though no fence had made it durable ({})",
-                origin(open),
-                change(open, newest)
-            )?;
-        }
-        for open in &self.undurable {
-            writeln!(
-                f,
-                "reachable: the store of {}, which nothing made durable ({})",
-                origin(open),
-                unit(open)
-            )?;
-        }
+        let lost = self.lost.iter().flat_map(|(open, index)| {
+            lost_from(open, *index).map(move |line| (line, open, change(open, *index)))
+        });
+        grouped(f, "lost:     ", "", lost)?;
+        let survived =
+            self.survived.iter().map(|open| (origin(open), open, change(open, open.values.len() - 1)));
+        grouped(f, "survived: ", ", which no fence had made durable", survived)?;
+        let reachable = self.undurable.iter().map(|open| (origin(open), open, unit(open)));
+        grouped(f, "reachable:", ", which nothing had made durable", reachable)?;
         if self.lost.is_empty() && self.survived.is_empty() && self.undurable.is_empty() {
             writeln!(f, "lost:      nothing; every store survived")?;
         }
@@ -246,6 +235,43 @@ fn origin(open: &Open) -> String {
 
 fn line(origin: Option<Origin>) -> String {
     origin.map_or_else(|| "what was there before".to_string(), |at| format!("{}:{}", at.file(), at.line()))
+}
+
+/// The lines of the stores to a unit that are lost when it has the value with this number.
+fn lost_from(open: &Open, index: usize) -> impl Iterator<Item = String> {
+    open.origins[index + 1..].iter().map(|&at| line(at))
+}
+
+/// Writes one line for each line of the program.
+fn grouped<'a>(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    remark: &str,
+    stores: impl Iterator<Item = (String, &'a Open, String)>,
+) -> fmt::Result {
+    const SHOWN: usize = 4;
+    let mut groups: Vec<(String, Vec<(&Open, String)>)> = Vec::new();
+    for (line, open, what) in stores {
+        match groups.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, group)) => group.push((open, what)),
+            None => groups.push((line, vec![(open, what)])),
+        }
+    }
+    for (line, group) in groups {
+        if let [(_, what)] = &group[..] {
+            writeln!(f, "{label} the store of {line}{remark} ({what})")?;
+            continue;
+        }
+        let offsets: Vec<String> =
+            group.iter().take(SHOWN).map(|(open, _)| format!("{:#x}", open.unit.word * 8)).collect();
+        let more = match group.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (count, offsets) = (group.len(), offsets.join(", "));
+        writeln!(f, "{label} {count} stores of {line}{remark} (at offsets {offsets}{more})")?;
+    }
+    Ok(())
 }
 
 fn unit(open: &Open) -> String {
