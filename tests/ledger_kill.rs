@@ -42,7 +42,7 @@ fn try_killed_import(place: &Place, count: usize, kills: usize) -> bool {
     let transfers = Transfers::random(count, &mut random);
     transfers.write(&place.csv);
 
-    let (mut rows, mut hits, mut unacknowledged, mut sizes) = (0, 0, 0, vec![]);
+    let (mut rows, mut hits, mut unacknowledged, mut sizes) = (0, 0, 0, vec![NEW]);
     while hits < kills {
         if rows == count {
             println!("{count} rows were imported after {hits} kills");

@@ -78,6 +78,9 @@ pub trait FileMedium: Medium + FileMediumImpl {}
 /// A medium whose regions can be changed. Sealed.
 pub trait Writable: Medium {}
 
+/// Whether words verify; it is given what reads the word at an offset.
+pub(crate) type Valid<'a> = &'a dyn Fn(&dyn Fn(usize) -> u64) -> bool;
+
 /// What the engine needs of a medium. Offsets are in bytes from the region's start.
 pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     fn map(&self) -> &Map;
@@ -142,7 +145,7 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 
     /// Recovery is about to read these bytes, and believes them if `valid` says so of the words there.
     #[inline(always)]
-    fn announce_checksummed(&self, _at: usize, _len: usize, _valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool) {}
+    fn announce_checksummed(&self, _at: usize, _len: usize, _valid: Valid<'_>) {}
 
     /// A block is under construction: it is written through `&mut` from now on.
     #[inline(always)]

@@ -115,10 +115,7 @@ unsafe impl<T: Copy + Persistent<Links = No>> Persistent for Word<T> {
     const NAME_ID: u64 = fold_id(name_id("Word"), T::NAME_ID);
     const FINGERPRINT: u64 = fold_id(name_id("Word"), T::FINGERPRINT) & FINGERPRINT_MASK;
     const CELLS: bool = true;
-    const CHECKED: () = {
-        let () = T::CHECKED;
-        Word::<T>::FITS
-    };
+    const CHECKED: () = Word::<T>::FITS;
     fn type_info() -> &'static TypeInfo {
         const { &TypeInfo::new::<Self>("Word", &[], Kind::Word(T::type_info)) }
     }

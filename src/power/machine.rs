@@ -131,6 +131,7 @@ impl<V: Copy + PartialEq> History<V> {
 
 /// A line, as a whole or word by word.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "the model makes nearly all lines of one kind")]
 enum Line {
     Whole(History<[u64; LINE_WORDS]>),
     Words([History<u64>; LINE_WORDS]),

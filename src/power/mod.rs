@@ -10,6 +10,8 @@ mod recorder;
 mod report;
 mod silence;
 mod svg;
+#[cfg(test)]
+mod tests;
 
 pub use explore::{Before, Explorer};
 pub use history::{History, Log, Verdict};

@@ -4,7 +4,7 @@ use super::choice::Choices;
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::medium::{Map, Medium, MediumImpl, Origin, Writable};
+use crate::medium::{Map, Medium, MediumImpl, Origin, Valid, Writable};
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
 use crate::tx::journal::Rule;
@@ -316,13 +316,7 @@ impl State {
     }
 
     /// What a checksum publishes is each state of the range that verifies, or one that does not.
-    fn announce_checksummed(
-        &mut self,
-        map: &Map,
-        at: usize,
-        len: usize,
-        valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool,
-    ) {
+    fn announce_checksummed(&mut self, map: &Map, at: usize, len: usize, valid: Valid<'_>) {
         let open = self.machine.undecided_in(at / WORD..(at + len).div_ceil(WORD));
         let outcomes = open.iter().fold(1_usize, |n, open| n.saturating_mul(open.values.len()));
         if outcomes <= FEW || self.forced.is_some() {
@@ -476,7 +470,7 @@ impl MediumImpl for Recorder {
         self.state().announce_durable(&self.map, at, len);
     }
 
-    fn announce_checksummed(&self, at: usize, len: usize, valid: &dyn Fn(&dyn Fn(usize) -> u64) -> bool) {
+    fn announce_checksummed(&self, at: usize, len: usize, valid: Valid<'_>) {
         self.state().announce_checksummed(&self.map, at, len, valid);
     }
 

@@ -78,9 +78,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let overlay = Overlay::new(&journal.records);
     let walk = Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush, origin };
     let reached = walk.run()?;
-    let heap = reached.blocks.finish().map_err(|at| {
-        Error::damaged(path, "heap", at, "a large object in a page of small ones", "one or the other")
-    })?;
+    let heap = reached.blocks.finish();
 
     // Everything is as it should be: from here on the file is changed.
     medium.allocate()?;

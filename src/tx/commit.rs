@@ -6,7 +6,7 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
-use super::journal::{Change, Journal, Rule};
+use super::journal::{AbortOnPanic, Change, Journal, Rule};
 use super::pending::Pending;
 use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
@@ -138,10 +138,12 @@ impl Engine {
     pub(crate) fn commit<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
         let result = self.try_commit(medium, unfenced, origin);
         if result.is_ok() {
+            let abort = AbortOnPanic;
             for block in self.doomed.drain(..) {
                 self.heap.free(block.at, block.size, block.align);
             }
             self.clear();
+            std::mem::forget(abort);
         }
         result
     }

@@ -258,7 +258,7 @@ impl Journal {
 }
 
 /// A panic between the commit point and the end of the commit would leave the published state half applied.
-struct AbortOnPanic;
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

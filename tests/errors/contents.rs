@@ -224,6 +224,38 @@ fn a_damaged_object_is_named_by_its_path_from_the_root() {
     assert_good(&path);
 }
 
+/// Blocks whose headers check out, at places where the heap puts no such block: it could not be rebuilt.
+#[test]
+fn an_object_where_the_heap_puts_none_is_refused() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    let good = bank(&path);
+    let (accounts, history) = (good.root(), good.root() + 32);
+    let name = good.follow(accounts) + 24;
+    let page = good.follow(accounts) & !4095;
+    assert!(good.follow(name) < page, "accounts have a page of their own");
+    for (case, slot, at, count, where_) in [
+        ("heap: a small object beside a slot", name, page + 0x810 + 16, 8, "root.accounts.name"),
+        ("heap: a small object among larger ones", name, page + 0x820 + 16, 8, "root.accounts.name"),
+        ("heap: a large object beside a unit", history, page + 0x820 + 16, 200, "root.history"),
+        // The walk finds the history before the accounts, and them before their names.
+        ("heap: a small object in a page of a large one", history, page + 0x800 + 16, 200, "root.accounts"),
+        ("heap: a small object under a large one", history, page + 16, 200, "root.accounts"),
+        ("heap: a large object in a page of small ones", name, page + 0x800 + 16, 1600, "root.accounts.name"),
+    ] {
+        let mut forged = good.clone();
+        forged.forge(at, count, good.follow(slot)).set(slot, at.wrapping_sub(slot) as u64).write(&path);
+        let error = refused_to_open::<Bank>(&folder, case, "restore the file from a copy", &path);
+        assert_error!(error, Error::Damaged { place, .. } if place == where_);
+    }
+    // A forgery at a good place is believed: what is refused above is not refused for its header.
+    let mut forged = good.clone();
+    let at = good.follow(history);
+    forged.forge(at, 1999, at).write(&path);
+    let bank = open::<Bank, PageCache>(&path).expect("it opens");
+    assert_eq!(bank.root().history.get().map(<[u64]>::len), Some(1999));
+}
+
 /// Which of its fields is wrong can't be told, and so the first one is not blamed.
 #[test]
 fn an_object_that_is_no_value_of_its_type_is_named_itself() {

@@ -60,6 +60,14 @@ impl Image {
         slot.wrapping_add(self.word(slot) as usize)
     }
 
+    /// Writes the header of a block for an object of `count` elements at `at`, of the type of another object.
+    pub fn forge(&mut self, at: usize, count: u64, like: usize) -> &mut Self {
+        let fingerprint = self.word(like - 16) >> 48 | (self.word(like - 8) & 0xffff_ffff) << 16;
+        let covered = [at as u64, count, fingerprint].map(u64::to_le_bytes).concat();
+        let checksum = u64::from(crc32c::crc32c(&covered));
+        self.set(at - 16, count | fingerprint << 48).set(at - 8, fingerprint >> 16 | checksum << 32)
+    }
+
     /// Makes page 0's checksum right.
     pub fn sign_header(&mut self) -> &mut Self {
         let checksum = xxh3_64(&self.0[VERSION..CHECKSUM]);

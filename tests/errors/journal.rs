@@ -89,6 +89,7 @@ fn a_record_may_change_links_and_words_of_reachable_objects_only() {
         ("journal: an entry for a block's header", account - 8),
         ("journal: an entry for a plain field of an object", account),
         ("journal: an entry for a text", name),
+        ("journal: an entry for half a word of free memory", len - 12),
         ("journal: an entry for the end of the file", len),
         ("journal: an entry for nowhere", usize::MAX - 7),
     ] {

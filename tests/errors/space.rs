@@ -94,6 +94,16 @@ pub fn fill_the_disk(folder: &Folder) {
     // What needs no growth works on a full disk: every byte of the region has its block.
     write_history(&mut bank, 8 << 10).expect("the region has room for it");
 
+    // Half a MiB is not enough, and some file systems lengthen a file until they find out.
+    let free_again = File::options().write(true).open(&filler).and_then(|file| {
+        file.set_len(file.metadata()?.len() - MIB / 2)?;
+        file.sync_all()
+    });
+    free_again.expect("the test's own");
+    let error = refused(folder, "disk full: growth", advice, || write_history(&mut bank, 4 * MIB));
+    assert_error!(error, Error::DiskFull { .. });
+    write_history(&mut bank, MIB / 4).expect("it grows by less than a whole step");
+
     std::fs::remove_file(filler).expect("the test's own");
     write_history(&mut bank, 2 * MIB).expect("there is room again");
     drop(bank);
@@ -204,7 +214,7 @@ pub fn without_procfs(folder: &Folder) {
 fn a_file_system_that_can_not_promise_room_is_refused() {
     let folder = Folder::new();
     let line = format!(
-        "F=${}; cp \"$F/x\" /dev/shm/x.$$ && mount -t ramfs ramfs \"$F\" && mv /dev/shm/x.$$ \"$F/x\"",
+        "F=${}; exec 3<\"$F/x\" && mount -t ramfs ramfs \"$F\" && cat <&3 >\"$F/x\" && exec 3<&-",
         child::FOLDER
     );
     bank(&folder.join("x"));

@@ -257,12 +257,25 @@ impl Rebuild {
         if range.start < self.heap.start || range.end > self.heap.end {
             return Err("a block inside the heap");
         }
-        if let Footprint::Slot { class, .. } = footprint {
-            let page = &mut self.heap.pages[range.start / PAGE];
-            if page.class != NO_CLASS && page.class != class {
-                return Err("a slot of its page's size");
+        let pages = range.start / PAGE..range.end.div_ceil(PAGE);
+        match footprint {
+            Footprint::Slot { class, .. } => {
+                let page = &mut self.heap.pages[pages.start];
+                let first = page.class == NO_CLASS;
+                if first && self.covered.any(pages.start * PAGE / GRAIN..pages.end * PAGE / GRAIN) {
+                    return Err("a page that no large object lies in");
+                }
+                if !first && page.class != class {
+                    return Err("a slot of its page's size");
+                }
+                page.class = class;
             }
-            page.class = class;
+            Footprint::Units(_)
+                if self.heap.pages[pages.clone()].iter().any(|page| page.class != NO_CLASS) =>
+            {
+                return Err("pages that no small object lies in");
+            }
+            Footprint::Units(_) => {}
         }
         match self.covered.set(range.start / GRAIN..range.end / GRAIN) {
             true => Ok(()),
@@ -276,7 +289,7 @@ impl Rebuild {
     }
 
     /// The heap in which exactly the noted blocks are in use.
-    pub(crate) fn finish(self) -> Result<Heap, usize> {
+    pub(crate) fn finish(self) -> Heap {
         let Rebuild { mut heap, covered } = self;
         let mut run = heap.start / UNIT;
         for index in heap.start / PAGE..heap.end / PAGE {
@@ -297,18 +310,13 @@ impl Rebuild {
             let slots = PAGE / len;
             let used = |slot: usize| covered.get((index * PAGE + slot * len) / GRAIN);
             let free = (0..slots).filter(|&slot| !used(slot)).fold(0_u128, |free, slot| free | 1 << slot);
-            let bits = covered.count(index * PAGE / GRAIN..(index + 1) * PAGE / GRAIN);
-            if bits != (slots - free.count_ones() as usize) * len / GRAIN {
-                // Part of a large object lies in a page of slots.
-                return Err(index * PAGE);
-            }
             heap.pages[index].free = free;
             if free != 0 {
                 heap.link(index as u32);
             }
         }
         heap.units.free(run..heap.end / UNIT);
-        Ok(heap)
+        heap
     }
 
     /// Compares the noted blocks with what `heap` holds as allocated: bytes that are allocated and not
@@ -365,10 +373,6 @@ impl Bitmap {
 
     fn any(&self, bits: Range<usize>) -> bool {
         Self::words(bits).any(|(word, mask)| self.0[word] & mask != 0)
-    }
-
-    fn count(&self, bits: Range<usize>) -> usize {
-        Self::words(bits).map(|(word, mask)| (self.0[word] & mask).count_ones() as usize).sum()
     }
 }
 

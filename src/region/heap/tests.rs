@@ -62,7 +62,7 @@ proptest! {
                         prop_assert!(rebuild.is_covered(at));
                     }
                     prop_assert_eq!(rebuild.compare(&heap), (0, 0));
-                    heap = rebuild.finish().unwrap();
+                    heap = rebuild.finish();
                 }
             }
         }
@@ -94,5 +94,14 @@ fn an_object_without_size_owns_a_word_at_any_alignment() {
         let at = heap.allocate(0, align).unwrap();
         let footprint = Footprint::of(at, 0, align).unwrap();
         assert!(footprint.range().contains(&(at + 7)), "alignment {align}");
+    }
+}
+
+#[test]
+fn an_absurd_size_is_refused() {
+    let mut heap = Heap::new(PAGE..2 * PAGE);
+    for shift in [13, 32, 42, 50, 60] {
+        assert_eq!(heap.allocate(1 << shift, 8), None);
+        assert_eq!(heap.allocate(1 << shift, 4096), None);
     }
 }

@@ -67,6 +67,9 @@ impl Units {
 
     /// The first of `len` units at a multiple of `align`.
     pub(crate) fn allocate(&mut self, len: usize, align: usize) -> Option<usize> {
+        if len > self.tags.len() {
+            return None;
+        }
         let fits = |first: usize, run_len: usize| {
             let skip = first.next_multiple_of(align) - first;
             (skip + len <= run_len).then_some(first + skip)

@@ -1,0 +1,12 @@
+//! A pointer means nothing after a restart.
+
+use indelible::Persistent;
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Entry {
+    key: u64,
+    value: *const u64,
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! The object was taken, and has no owner any more.
+#![deny(unused_must_use)]
+
+use indelible::{Link, Persistent, Region};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Node {
+    key: u64,
+    next: Link<Node>,
+}
+
+fn main() -> indelible::Result<()> {
+    let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+    region.transact(|tx, root| {
+        tx.take(&root.next);
+        Ok(())
+    })
+}
