@@ -3,6 +3,7 @@
 use super::explore::{Explorer, Mutation};
 use super::recorder::{EventKind, Site};
 use super::report::{Failure, name};
+use crate::flush::LINE;
 use crate::persistent::Persistent;
 use std::fmt;
 
@@ -104,7 +105,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         for (index, event) in recording.events.iter().enumerate() {
             let of = match event.kind {
                 EventKind::Fence => String::new(),
-                EventKind::Flush { line } => format!(" of line {line}"),
+                EventKind::Flush { line } => format!(" of the cache line at offset {:#x},", line * LINE),
                 _ => continue,
             };
             let (origin, site) = (event.origin, event.site);

@@ -222,7 +222,7 @@ impl fmt::Display for Failure {
         let reachable = self.undurable.iter().map(|open| (origin(open), open, unit(open)));
         grouped(f, "reachable:", ", which nothing had made durable", reachable)?;
         if self.lost.is_empty() && self.survived.is_empty() && self.undurable.is_empty() {
-            writeln!(f, "lost:      nothing; every store survived")?;
+            writeln!(f, "lost:      nothing: every store made until then survived")?;
         }
         write!(f, "replay:    explorer.replay(\"{}\")", self.seed())
     }
