@@ -156,4 +156,6 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../book/src/first-durable-struct.md")]
     mod first_durable_struct {}
+    #[doc = include_str!("../book/src/compiler-errors.md")]
+    mod compiler_errors {}
 }
