@@ -143,7 +143,8 @@ pub use word::Word;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::persistent::{
-        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id,
+        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, not_null,
+        short_variant,
     };
     pub use zerocopy;
 }

@@ -3,7 +3,7 @@
 use crate::parse::{Input, Shape};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Error, Result, Type};
+use syn::{Error, Expr, ExprLit, ExprUnary, Lit, Result, Type, UnOp};
 
 pub fn check(input: &Input) -> Result<()> {
     let mut errors: Option<Error> = None;
@@ -43,7 +43,8 @@ pub fn check(input: &Input) -> Result<()> {
             }
         }
         Shape::Enum(variants) => {
-            if input.repr.primitive.is_none() {
+            let with_fields = variants.iter().any(|variant| !variant.fields.is_empty());
+            if input.repr.primitive.is_none() && !(input.repr.c && with_fields) {
                 refuse(Error::new(
                     input.ident.span(),
                     format!(
@@ -52,18 +53,43 @@ pub fn check(input: &Input) -> Result<()> {
                     ),
                 ));
             }
+            if let (true, Some(primitive)) = (input.repr.c, &input.repr.primitive) {
+                refuse(Error::new(
+                    primitive.span(),
+                    format!("an enum has one layout here: write `#[repr({primitive})]` or `#[repr(C)]`"),
+                ));
+            }
             if variants.is_empty() {
                 refuse(Error::new(input.ident.span(), "an enum without variants has no value to store"));
             }
-            for variant in variants.iter().filter(|variant| variant.has_fields) {
+            for field in variants.iter().flat_map(|variant| &variant.fields) {
+                let mut types = Types { error: None };
+                types.visit_type(field.ty);
+                if let Some(error) = types.error {
+                    refuse(error);
+                }
+            }
+            // The numbers of such an enum can't be compared with `as`.
+            let numbers = variants.iter().filter_map(|variant| variant.discriminant);
+            if with_fields && let Some(number) = numbers.into_iter().find(|expr| literal(expr).is_none()) {
                 refuse(Error::new(
-                    variant.ident.span(),
-                    "a variant with fields can't be derived in this version: keep the fields in a struct behind a `Link`, or beside a field-less enum",
+                    number.span(),
+                    "where a variant has fields, give its number as a plain integer",
                 ));
             }
         }
     }
     errors.map_or(Ok(()), Err)
+}
+
+/// The value of an integer literal, with a sign or without.
+pub fn literal(expr: &Expr) -> Option<i128> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => literal(expr).map(|value| -value),
+        Expr::Group(group) => literal(&group.expr),
+        _ => None,
+    }
 }
 
 /// Field types that can never be persistent, recognised by their tokens so that the message can say what to

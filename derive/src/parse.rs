@@ -34,7 +34,9 @@ pub struct Field<'a> {
 pub struct Variant<'a> {
     pub ident: &'a Ident,
     pub discriminant: Option<&'a Expr>,
-    pub has_fields: bool,
+    pub fields: Vec<Field<'a>>,
+    /// `Variant { … }`, as opposed to `Variant(…)` or `Variant`.
+    pub braces: bool,
 }
 
 /// The `repr` attributes, as far as they matter.
@@ -58,7 +60,8 @@ impl<'a> Input<'a> {
                     .map(|variant| Variant {
                         ident: &variant.ident,
                         discriminant: variant.discriminant.as_ref().map(|(_, expr)| expr),
-                        has_fields: !variant.fields.is_empty(),
+                        fields: fields(&variant.fields),
+                        braces: matches!(variant.fields, Fields::Named(_)),
                     })
                     .collect(),
             ),

@@ -4,8 +4,8 @@ use super::choice::{Choices, Path};
 use super::history::{History, Log, Verdict};
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
-use super::report::{Crash, Failure, Report, Step};
-use super::silence;
+use super::report::{Crash, Failure, Place, Report, Size, Step};
+use super::silence::{self, Problem};
 use crate::error::Result;
 use crate::medium::Map;
 use crate::persistent::Persistent;
@@ -17,6 +17,9 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// This file, which is no place in a program.
+pub(super) const FILE: &str = file!();
 
 type Workload<R, E> = Box<dyn Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync>;
 type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sync>;
@@ -64,7 +67,7 @@ struct Start<E> {
 
 /// What became of one image.
 struct Run<E> {
-    problem: Option<String>,
+    problem: Option<Problem>,
     undurable: Vec<Open>,
     decided: Vec<(Open, usize)>,
     events: Vec<Event>,
@@ -92,17 +95,21 @@ pub(super) struct Mutation {
 /// What the workers of one exploration share.
 struct Shared<'a, E> {
     next: AtomicUsize,
-    stop: AtomicBool,
+    /// The first crash, in their order, that went wrong.
+    failed: AtomicUsize,
     images: AtomicUsize,
     points: AtomicUsize,
     sampled: AtomicUsize,
     modulo_checksum: AtomicBool,
     seen: Mutex<HashSet<u64>>,
-    sites: Mutex<HashSet<Site>>,
+    /// Flushes and fences in recovery and after it, and whether the program asked for them.
+    sites: Mutex<HashSet<(Site, bool)>>,
     failures: Mutex<Vec<(usize, Failure)>>,
+    sizes: Mutex<Vec<(usize, Size)>>,
     deadline: Option<Instant>,
     mutation: Mutation,
-    starts: &'a [Start<E>],
+    recording: &'a Recording<E>,
+    crashes: &'a [Crash],
 }
 
 impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
@@ -247,20 +254,20 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     ///
     /// # Panics
     ///
-    /// If `seed` is not of the form that reports print.
+    /// If `seed` is not of the form that reports print. `None` is the answer where nothing goes wrong.
     pub fn replay(&self, seed: &str) -> Option<Failure> {
         let recording = self.record();
+        let crashes = self.crashes(&recording.events);
+        let mut cursor = Cursor::new(self, &recording, Mutation::default());
         let mut worker = Worker::new(self, Mutation::default());
         let mut start: Option<Start<E>> = None;
         let mut last = None;
         for step in seed.split('/') {
             let step: Step = step.parse().expect("the seed of a report");
             let from = match (&start, &last) {
-                (Some(start), Some(run)) => self.cut(start, run, step.crash),
-                _ => {
-                    let starts = self.starts(&recording, &Mutation::default());
-                    starts.into_iter().find(|start| start.steps[0].crash == step.crash)?
-                }
+                (Some(start), Some(run)) => self.cut(start, run, step.crash)?,
+                _ if crashes.contains(&step.crash) => cursor.start(step.crash),
+                _ => return None,
             };
             let forced = step.forced.map(|units| units.into_iter().collect());
             last = Some(worker.run(&from, Choices::along(&step.path), forced, true));
@@ -312,12 +319,12 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         recording: &Recording<E>,
         mutation: Mutation,
         progress: bool,
-    ) -> (Report, HashSet<Site>) {
+    ) -> (Report, HashSet<(Site, bool)>) {
         let began = Instant::now();
-        let starts = self.starts(recording, &mutation);
+        let crashes = self.crashes(&recording.events);
         let shared = Shared {
             next: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
+            failed: AtomicUsize::new(usize::MAX),
             images: AtomicUsize::new(0),
             points: AtomicUsize::new(0),
             sampled: AtomicUsize::new(0),
@@ -325,22 +332,23 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             seen: Mutex::default(),
             sites: Mutex::default(),
             failures: Mutex::default(),
+            sizes: Mutex::default(),
             deadline: self.max_time.map(|time| began + time),
             mutation,
-            starts: &starts,
+            recording,
+            crashes: &crashes,
         };
         silence::install();
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.threads.min(starts.len().max(1)))
-                .map(|_| scope.spawn(|| self.work(&shared)))
-                .collect();
+            let workers: Vec<_> =
+                (0..self.threads.min(crashes.len())).map(|_| scope.spawn(|| self.work(&shared))).collect();
             if progress {
                 super::report::show_progress(
                     || workers.iter().all(|worker| worker.is_finished()),
                     || {
                         (
-                            shared.next.load(Ordering::Relaxed).min(starts.len()),
-                            starts.len(),
+                            shared.next.load(Ordering::Relaxed).min(crashes.len()),
+                            crashes.len(),
                             shared.images.load(Ordering::Relaxed),
                         )
                     },
@@ -349,10 +357,13 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         });
         let mut failures = shared.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
         failures.sort_by_key(|(index, _)| *index);
+        let mut sizes = shared.sizes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sizes.sort_by_key(|(index, _)| *index);
         let report = Report {
             failure: failures.into_iter().next().map(|(_, failure)| failure),
             crash_points: shared.points.into_inner(),
             images: shared.images.into_inner(),
+            sizes: sizes.into_iter().map(|(_, size)| size).collect(),
             sampled: shared.sampled.into_inner(),
             modulo_checksum: shared.modulo_checksum.into_inner(),
             time: began.elapsed(),
@@ -364,52 +375,47 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         (report, shared.sites.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Every crash of the recorded workload.
-    fn starts(&self, recording: &Recording<E>, mutation: &Mutation) -> Vec<Start<E>> {
-        let mut machine = recording.machine.clone();
-        let mut history =
-            History::in_phase(if self.creation.is_some() { Phase::Absent } else { Phase::Open });
-        let mut starts = Vec::new();
-        for (index, event) in recording.events.iter().enumerate() {
-            if event.kind == EventKind::Fence {
-                starts.push(start(&machine, &history, Crash::Power(index), &[]));
-            }
-            apply(&mut machine, event, mutation.event == Some(index), None);
-            history.apply(event, &recording.notes);
+    /// Every crash of the recorded workload, in the order in which they are explored.
+    fn crashes(&self, events: &[Event]) -> Vec<Crash> {
+        let mut crashes = Vec::new();
+        let mut kills = Vec::new();
+        for (index, event) in events.iter().enumerate() {
             match event.kind {
-                EventKind::Acknowledge(_) => {
-                    starts.push(start(&machine, &history, Crash::Power(index + 1), &[]))
-                }
+                EventKind::Fence => crashes.push(Crash::Power(index)),
+                EventKind::Acknowledge(_) => crashes.push(Crash::Power(index + 1)),
                 EventKind::Store { .. } | EventKind::Stream { .. } if self.kills && self.depth > 1 => {
-                    starts.push(start(&machine, &history, Crash::Kill(index + 1), &[]));
+                    kills.push(Crash::Kill(index + 1));
                 }
                 _ => {}
             }
         }
-        starts.push(start(&machine, &history, Crash::Power(recording.events.len()), &[]));
-        starts
+        crashes.push(Crash::Power(events.len()));
+        // A power failure makes the plainer story, where there is one.
+        crashes.append(&mut kills);
+        crashes
     }
 
     /// The state at a crash inside an earlier run.
-    fn cut(&self, from: &Start<E>, run: &Run<E>, crash: Crash) -> Start<E> {
+    fn cut(&self, from: &Start<E>, run: &Run<E>, crash: Crash) -> Option<Start<E>> {
         let mut machine = from.machine.clone();
         let mut history = from.history.clone();
-        for event in &run.events[..crash.event()] {
+        for event in run.events.get(..crash.event())? {
             apply(&mut machine, event, false, None);
             history.apply(event, run.history.begun());
         }
-        start(&machine, &history, crash, &from.steps)
+        Some(start(&machine, &history, &run.events, crash, &from.steps))
     }
 
     fn work(&self, shared: &Shared<'_, E>) {
         let mut worker = Worker::new(self, shared.mutation);
+        let mut cursor = Cursor::new(self, shared.recording, shared.mutation);
         loop {
             let index = shared.next.fetch_add(1, Ordering::Relaxed);
-            let Some(start) = shared.starts.get(index) else { return };
-            if shared.stop.load(Ordering::Relaxed) {
+            let Some(&crash) = shared.crashes.get(index) else { return };
+            if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
             }
-            worker.explore(start, 1, index, shared);
+            worker.explore(&cursor.start(crash), 1, index, shared);
         }
     }
 
@@ -460,8 +466,10 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             let older = best.decided.iter().filter(|(open, index)| *index != newest(open));
             step.forced = Some(older.map(|(open, index)| (open.unit, *index)).collect());
         }
+        let problem = best.problem.unwrap_or_else(|| Problem::from(String::new()));
         Failure {
-            message: best.problem.clone().unwrap_or_default(),
+            message: problem.message,
+            found_at: problem.found_at,
             steps,
             lost: best.decided.into_iter().filter(|(open, index)| *index != newest(open)).collect(),
             survived,
@@ -472,13 +480,57 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     }
 }
 
-fn start<E: Clone>(machine: &Machine, history: &History<E>, crash: Crash, before: &[Step]) -> Start<E> {
+/// A place in the recorded workload, which moves from crash to crash: the states there are too many to keep.
+struct Cursor<'a, E> {
+    recording: &'a Recording<E>,
+    mutation: Mutation,
+    begin: Phase,
+    machine: Machine,
+    history: History<E>,
+    /// Events that have happened.
+    at: usize,
+}
+
+impl<'a, E: Clone> Cursor<'a, E> {
+    fn new<R: Persistent>(
+        explorer: &Explorer<R, E>,
+        recording: &'a Recording<E>,
+        mutation: Mutation,
+    ) -> Self {
+        let begin = if explorer.creation.is_some() { Phase::Absent } else { Phase::Open };
+        let (machine, history) = (recording.machine.clone(), History::in_phase(begin));
+        Cursor { recording, mutation, begin, machine, history, at: 0 }
+    }
+
+    fn start(&mut self, crash: Crash) -> Start<E> {
+        let events = &self.recording.events;
+        if crash.event() < self.at {
+            self.machine = self.recording.machine.clone();
+            self.history = History::in_phase(self.begin);
+            self.at = 0;
+        }
+        for event in &events[self.at..crash.event()] {
+            apply(&mut self.machine, event, self.mutation.event == Some(self.at), None);
+            self.history.apply(event, &self.recording.notes);
+            self.at += 1;
+        }
+        start(&self.machine, &self.history, events, crash, &[])
+    }
+}
+
+fn start<E: Clone>(
+    machine: &Machine,
+    history: &History<E>,
+    events: &[Event],
+    crash: Crash,
+    before: &[Step],
+) -> Start<E> {
     let machine = match crash {
         Crash::Power(_) => machine.power_failure(),
         Crash::Kill(_) => machine.kill(),
     };
     let mut steps = before.to_vec();
-    steps.push(Step { crash, path: Path::default(), forced: None });
+    steps.push(Step { crash, place: Place::of(crash, events), path: Path::default(), forced: None });
     Start { machine, history: history.clone(), steps }
 }
 
@@ -528,25 +580,30 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let explorer = self.explorer;
         let mut choices = Choices::default();
         let mut samples = 0_u64;
+        let mut tried = 0;
         loop {
-            if shared.stop.load(Ordering::Relaxed) {
+            if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
             }
             let deeper = level < explorer.depth;
             let run = self.run(start, choices.clone(), None, deeper);
             shared.images.fetch_add(1, Ordering::Relaxed);
+            tried += 1;
             if run.modulo_checksum {
                 shared.modulo_checksum.store(true, Ordering::Relaxed);
             }
             if run.problem.is_some() {
-                shared.stop.store(true, Ordering::Relaxed);
+                // Crashes before this one are still explored, so that threads don't decide which is told.
+                shared.failed.fetch_min(index, Ordering::Relaxed);
                 let failure = explorer.failure(self, start, run);
                 shared.failures.lock().unwrap_or_else(PoisonError::into_inner).push((index, failure));
                 return;
             }
             {
                 let mut sites = shared.sites.lock().unwrap_or_else(PoisonError::into_inner);
-                sites.extend(run.events.iter().filter_map(Site::of));
+                sites.extend(
+                    run.events.iter().filter_map(|event| Some((Site::of(event)?, event.is_explicit()))),
+                );
             }
             if deeper {
                 self.explore_within(start, &run, level, index, shared);
@@ -568,8 +625,12 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             choices = Choices::along(&run.path);
             choices.replay_end();
             if !choices.next() {
-                return;
+                break;
             }
+        }
+        if level == 1 && matches!(start.steps[0].crash, Crash::Power(_)) {
+            let size = Size::of(&start.machine, tried);
+            shared.sizes.lock().unwrap_or_else(PoisonError::into_inner).push((index, size));
         }
     }
 
@@ -592,7 +653,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let kills = self.explorer.kills && level + 1 < self.explorer.depth;
         for (at, event) in run.events.iter().enumerate() {
             if event.kind == EventKind::Fence {
-                let crash = start(&machine, &history, Crash::Power(at), &steps);
+                let crash = start(&machine, &history, &run.events, Crash::Power(at), &steps);
                 self.explore(&crash, level + 1, index, shared);
             }
             apply(&mut machine, event, false, self.mutation.site);
@@ -602,9 +663,9 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 EventKind::Store { .. } | EventKind::Stream { .. } if kills => Crash::Kill(at + 1),
                 _ => continue,
             };
-            self.explore(&start(&machine, &history, crash, &steps), level + 1, index, shared);
+            self.explore(&start(&machine, &history, &run.events, crash, &steps), level + 1, index, shared);
         }
-        let crash = start(&machine, &history, Crash::Power(run.events.len()), &steps);
+        let crash = start(&machine, &history, &run.events, Crash::Power(run.events.len()), &steps);
         self.explore(&crash, level + 1, index, shared);
     }
 
@@ -658,7 +719,8 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         let problem = match problem {
             Err(problem) => Some(problem),
             Ok(()) if !undurable.is_empty() => {
-                Some("an object that the root reaches is not durable: it was published before it was flushed and fenced".to_string())
+                let problem = "an object that the root reaches is not durable: it was published before it was flushed and fenced";
+                Some(Problem::from(problem.to_string()))
             }
             Ok(()) => None,
         };

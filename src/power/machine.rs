@@ -366,6 +366,11 @@ impl Machine {
         open
     }
 
+    /// All undecided units.
+    pub(crate) fn all_undecided(&self) -> Vec<Open> {
+        self.undecided_in(0..self.len / WORD)
+    }
+
     /// Decides what is in a unit that is open.
     pub(crate) fn decide(&mut self, open: &Open, index: usize) {
         let value = &open.values[index];

@@ -18,7 +18,7 @@ pub use history::{History, Log, Verdict};
 pub use machine::Model;
 pub use mutants::{Mutant, Mutants};
 pub use recorder::{Event, EventKind, Phase, Recorder, Trace};
-pub use report::{Failure, Report};
+pub use report::{Failure, Report, Size};
 
 #[doc(hidden)]
 pub use crate::tx::journal::Rule;

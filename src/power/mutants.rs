@@ -3,6 +3,7 @@
 use super::explore::{Explorer, Mutation};
 use super::recorder::{EventKind, Site};
 use super::report::{Failure, name};
+use crate::flush::LINE;
 use crate::persistent::Persistent;
 use std::fmt;
 
@@ -11,6 +12,7 @@ use std::fmt;
 pub struct Mutant {
     what: String,
     site: String,
+    explicit: bool,
     failure: Option<Failure>,
 }
 
@@ -23,6 +25,12 @@ impl Mutant {
     /// The line of source that makes it, as `file:line`.
     pub fn site(&self) -> &str {
         &self.site
+    }
+
+    /// Whether the program asked for it, with `flush`, `fence`, `persist` or `stream_slice`. Otherwise a
+    /// commit, an opening or a closing made it.
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
     }
 
     /// The failure that it led to; `None` if no check noticed.
@@ -43,9 +51,18 @@ impl Mutants {
         self.all.iter().filter(|mutant| mutant.failure.is_some())
     }
 
-    /// Deletions that no check noticed: the flush or fence is redundant, or the check too weak.
+    /// Deletions that no check noticed: the flush or fence is redundant in this workload, or the check too
+    /// weak.
+    ///
+    /// Those that are not [explicit](Mutant::is_explicit) are no fault of the program's: the engine flushes and
+    /// fences for what may follow, and not every workload goes there.
     pub fn survivors(&self) -> impl Iterator<Item = &Mutant> {
         self.all.iter().filter(|mutant| mutant.failure.is_none())
+    }
+
+    /// Survivors that the program asked for: what it could leave out, or what its check should notice.
+    pub fn redundant(&self) -> impl Iterator<Item = &Mutant> {
+        self.survivors().filter(|mutant| mutant.explicit)
     }
 }
 
@@ -53,10 +70,13 @@ impl fmt::Display for Mutants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} flushes and fences left out one by one", self.all.len())?;
         write!(f, ", {} noticed", self.noticed().count())?;
-        for survivor in self.survivors() {
-            write!(f, "\nnot noticed: {}", survivor.what)?;
+        for mutant in self.redundant() {
+            write!(f, "\nnot noticed: {}", mutant.what)?;
         }
-        Ok(())
+        match self.survivors().count() - self.redundant().count() {
+            0 => Ok(()),
+            n => write!(f, "\n{n} more, not noticed, were made by commits, openings and closings"),
+        }
     }
 }
 
@@ -78,35 +98,33 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let (report, sites) = self.explore(&recording, Mutation::default(), false);
         let _ = report.assert();
         let mut all = Vec::new();
-        let mut add = |what: String, site: String, mutation: Mutation| {
+        let mut add = |what: String, site: String, explicit: bool, mutation: Mutation| {
             let failure = self.explore(&recording, mutation, false).0.failure;
-            all.push(Mutant { what, site, failure });
+            all.push(Mutant { what, site, explicit, failure });
         };
         for (index, event) in recording.events.iter().enumerate() {
             let of = match event.kind {
                 EventKind::Fence => String::new(),
-                EventKind::Flush { line } => format!(" of line {line}"),
+                EventKind::Flush { line } => format!(" of the cache line at offset {:#x},", line * LINE),
                 _ => continue,
             };
             let (origin, site) = (event.origin, event.site);
-            let what = format!(
-                "event {index}, {}{of} for {}:{}, made at {}:{}",
-                name(event.kind),
-                origin.file(),
-                origin.line(),
-                site.file(),
-                site.line()
-            );
-            let site = format!("{}:{}", site.file(), site.line());
-            add(what, site, Mutation { event: Some(index), site: None });
+            let explicit = event.is_explicit();
+            let place = format!("{}:{}", site.file(), site.line());
+            let mut what = format!("event {index}, {}{of} at {place}", name(event.kind));
+            if !explicit {
+                what += &format!(" for {}:{}", origin.file(), origin.line());
+            }
+            add(what, place, explicit, Mutation { event: Some(index), site: None });
         }
-        let mut sites: Vec<Site> = sites.into_iter().collect();
+        let mut sites: Vec<(Site, bool)> = sites.into_iter().collect();
         sites.sort_unstable();
-        for site in sites {
+        for (site, explicit) in sites {
             let kind = if site.fence { "fence" } else { "flush" };
             let what =
-                format!("in recovery or after it: the {kind} at {}:{}:{}", site.file, site.line, site.column);
-            add(what, format!("{}:{}", site.file, site.line), Mutation { event: None, site: Some(site) });
+                format!("in recovery or after it, the {kind} at {}:{}:{}", site.file, site.line, site.column);
+            let place = format!("{}:{}", site.file, site.line);
+            add(what, place, explicit, Mutation { event: None, site: Some(site) });
         }
         Mutants { all }
     }

@@ -77,8 +77,16 @@ pub struct Event {
     pub thread: u32,
     /// The line of the program that caused it.
     pub origin: Origin,
-    /// The line of this crate that did it.
+    /// The line that did it: of this crate, or the program's own where a verb was called for it.
     pub site: Origin,
+}
+
+impl Event {
+    /// Whether the program asked for it with a verb; otherwise the engine made it, for some line of the program
+    /// or for none.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.origin == self.site && self.origin.file() != super::explore::FILE
+    }
 }
 
 /// What happened; words and lines are numbered from the region's start.
@@ -208,6 +216,19 @@ impl Recorder {
     /// Notes something that the workload says.
     pub(crate) fn note(&self, kind: EventKind, origin: Origin) {
         self.state().log(kind, origin, origin);
+    }
+
+    fn flush_from(&self, at: *const u8, len: usize, origin: Origin, site: Origin) {
+        let mut state = self.state();
+        let start = at.addr() - self.map.address();
+        let thread = state.thread();
+        for at in crate::flush::lines(start, len) {
+            let line = at / LINE;
+            if state.mute != Some(Site::at(false, site)) {
+                state.machine.flush(thread, line);
+            }
+            state.log(EventKind::Flush { line }, origin, site);
+        }
     }
 
     /// Puts a word into memory without a word about it.
@@ -404,17 +425,7 @@ impl MediumImpl for Recorder {
 
     #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin) {
-        let site = Location::caller();
-        let mut state = self.state();
-        let start = at.addr() - self.map.address();
-        let thread = state.thread();
-        for at in crate::flush::lines(start, len) {
-            let line = at / LINE;
-            if state.mute != Some(Site::at(false, site)) {
-                state.machine.flush(thread, line);
-            }
-            state.log(EventKind::Flush { line }, origin, site);
-        }
+        self.flush_from(at, len, origin, Location::caller());
     }
 
     #[track_caller]
@@ -467,14 +478,13 @@ impl MediumImpl for Recorder {
         self.state().dirty.push(DirtyBlock { extent, origin, fresh: true });
     }
 
-    #[track_caller]
     fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
-        self.flush(header, HEADER + len, origin);
+        // A verb asked for it, in the program's line.
+        self.flush_from(header, HEADER + len, origin, origin);
         let start = header.addr() - self.map.address();
         self.state().dirty.retain(|block| block.extent.start != start);
     }
 
-    #[track_caller]
     fn flush_block_line(&self, header: *const u8, len: usize, origin: Origin) {
         self.flush_block(header, len, origin);
     }

@@ -2,7 +2,7 @@
 
 use super::choice::Path;
 use super::machine::{Machine, Model, Open, Unit};
-use super::recorder::{Event, EventKind};
+use super::recorder::{Event, EventKind, Phase};
 use crate::medium::Origin;
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -46,10 +46,56 @@ impl FromStr for Crash {
     }
 }
 
+/// Where in a run a crash strikes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// The fence that is not made any more, or else the last event.
+    event: Option<Event>,
+    before: bool,
+    /// The run had got past recovery.
+    open: bool,
+}
+
+impl Place {
+    pub(crate) fn of(crash: Crash, events: &[Event]) -> Self {
+        let (past, future) = events.split_at(crash.event());
+        let open = past.iter().any(|event| event.kind == EventKind::Phase(Phase::Open));
+        let fence = future.first().filter(|next| next.kind == EventKind::Fence);
+        match (crash, fence) {
+            (Crash::Power(_), Some(&fence)) => Place { event: Some(fence), before: true, open },
+            _ => {
+                let told =
+                    |event: &&Event| !matches!(event.kind, EventKind::Phase(_) | EventKind::Decide { .. });
+                Place { event: past.iter().rev().find(told).copied(), before: false, open }
+            }
+        }
+    }
+
+    /// The line of the program, or of this crate where the program has no part in it.
+    fn line(&self) -> Option<String> {
+        let event = self.event?;
+        let own = event.origin.file() == super::explore::FILE;
+        Some(line(Some(if own { event.site } else { event.origin })))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.event, self.line()) {
+            (Some(event), Some(line)) => {
+                let when = if self.before { "before" } else { "after" };
+                write!(f, "just {when} {} of {line}", name(event.kind))
+            }
+            _ => f.write_str("before anything happened"),
+        }
+    }
+}
+
 /// A crash, and what was chosen in the recovery that followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub crash: Crash,
+    pub place: Place,
     pub path: Path,
     /// In place of a path: the units that do not have their newest value.
     pub forced: Option<Vec<(Unit, usize)>>,
@@ -75,7 +121,12 @@ impl FromStr for Step {
         let (crash, choices) = text.split_once(':').ok_or_else(wrong)?;
         let crash = crash.parse()?;
         let Some(units) = choices.strip_prefix('=') else {
-            return Ok(Step { crash, path: choices.parse().map_err(|_| wrong())?, forced: None });
+            return Ok(Step {
+                crash,
+                place: Place::default(),
+                path: choices.parse().map_err(|_| wrong())?,
+                forced: None,
+            });
         };
         let unit = |text: &str| {
             let (unit, index) = text.split_once('=')?;
@@ -86,7 +137,8 @@ impl FromStr for Step {
             Some((Unit { word: word.parse().ok()?, whole }, index.parse().ok()?))
         };
         let units = units.split(',').filter(|unit| !unit.is_empty()).map(unit).collect::<Option<_>>();
-        Ok(Step { crash, path: Path::default(), forced: Some(units.ok_or_else(wrong)?) })
+        let forced = Some(units.ok_or_else(wrong)?);
+        Ok(Step { crash, place: Place::default(), path: Path::default(), forced })
     }
 }
 
@@ -94,6 +146,8 @@ impl FromStr for Step {
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub(crate) message: String,
+    /// Where it panicked, if it did.
+    pub(crate) found_at: Option<String>,
     pub(crate) steps: Vec<Step>,
     /// Stores that must be lost for it.
     pub(crate) lost: Vec<(Open, usize)>,
@@ -110,6 +164,11 @@ impl Failure {
         &self.message
     }
 
+    /// The line that panicked, as `file:line`: of the check, as a rule. `None` if it answered an error.
+    pub fn found_at(&self) -> Option<&str> {
+        self.found_at.as_deref()
+    }
+
     /// What [`Explorer::replay`](super::Explorer::replay) takes to run this image again.
     pub fn seed(&self) -> String {
         let steps: Vec<String> = self.steps.iter().map(Step::to_string).collect();
@@ -118,75 +177,101 @@ impl Failure {
 
     /// The lines of the program whose stores were lost, as `file:line`.
     pub fn lost_at(&self) -> Vec<String> {
-        self.lost.iter().map(|(open, _)| place(open.origins.last().copied().flatten())).collect()
+        self.lost.iter().flat_map(|(open, index)| lost_from(open, *index)).collect()
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, events: &[Event]) -> fmt::Result {
-        writeln!(f, "a crash can leave the region wrong: {}", self.message)?;
-        writeln!(f)?;
-        for (index, step) in self.steps.iter().enumerate() {
-            let what = match step.crash {
-                Crash::Power(_) => "the power fails",
-                Crash::Kill(_) => "the process is killed",
-            };
-            if index > 0 {
-                writeln!(
-                    f,
-                    "then, in the recovery from that, {what} after its event {}",
-                    step.crash.event()
-                )?;
-                continue;
-            }
-            let at = step.crash.event();
-            let next = events.get(at).filter(|event| event.kind == EventKind::Fence);
-            match (next, at.checked_sub(1).and_then(|last| events.get(last))) {
-                (Some(fence), _) => {
-                    writeln!(f, "crash:     {what} just before the fence of {}", place(Some(fence.origin)))?;
-                }
-                (None, Some(last)) => {
-                    writeln!(
-                        f,
-                        "crash:     {what} just after {} of {}",
-                        name(last.kind),
-                        place(Some(last.origin))
-                    )?;
-                }
-                (None, None) => writeln!(f, "crash:     {what} before anything happened")?,
-            }
-        }
-        writeln!(f, "progress:  {} begun, {} acknowledged", self.begun, self.acknowledged)?;
-        for (open, index) in &self.lost {
-            let from = open.origins.last().copied().flatten();
-            writeln!(f, "lost:      the store of {} ({})", place(from), change(open, *index))?;
-        }
-        for open in &self.survived {
-            let from = open.origins.last().copied().flatten();
-            writeln!(f, "survived:  the store of {} ({})", place(from), change(open, open.values.len() - 1))?;
-        }
-        for open in &self.undurable {
-            let from = open.origins.last().copied().flatten();
-            writeln!(
-                f,
-                "reachable: the store of {}, which nothing made durable ({})",
-                place(from),
-                unit(open)
-            )?;
-        }
-        if self.lost.is_empty() && self.survived.is_empty() {
-            writeln!(f, "lost:      nothing; every store survived")?;
-        }
-        write!(f, "replay:    explorer.replay(\"{}\")", self.seed())
+    /// The line of the program at which the (first) crash strikes, as `file:line`; `None` before its first
+    /// event.
+    pub fn crash_at(&self) -> Option<String> {
+        self.steps.first()?.place.line()
+    }
+
+    /// The lines of the program whose stores survived though nothing had made them durable, and without which
+    /// nothing would be wrong.
+    pub fn survived_at(&self) -> Vec<String> {
+        self.survived.iter().map(origin).collect()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, &[])
+        writeln!(f, "a crash can leave the region wrong: {}", self.message)?;
+        writeln!(f)?;
+        if let Some(found_at) = &self.found_at {
+            writeln!(f, "found at:  {found_at}")?;
+        }
+        for (index, Step { crash, place, .. }) in self.steps.iter().enumerate() {
+            let what = match crash {
+                Crash::Power(_) => "the power fails",
+                Crash::Kill(_) => "the process is killed",
+            };
+            match (index, place.open) {
+                (0, _) => writeln!(f, "crash:     {what} {place}")?,
+                (_, false) => writeln!(f, "then:      in the recovery from that, {what} {place}")?,
+                (_, true) => writeln!(f, "then:      after the recovery from that, {what} {place}")?,
+            }
+        }
+        writeln!(f, "progress:  {} begun, {} of them acknowledged", self.begun, self.acknowledged)?;
+        let lost = self.lost.iter().flat_map(|(open, index)| {
+            lost_from(open, *index).map(move |line| (line, open, change(open, *index)))
+        });
+        grouped(f, "lost:     ", "", lost)?;
+        let survived =
+            self.survived.iter().map(|open| (origin(open), open, change(open, open.values.len() - 1)));
+        grouped(f, "survived: ", ", which no fence had made durable", survived)?;
+        let reachable = self.undurable.iter().map(|open| (origin(open), open, unit(open)));
+        grouped(f, "reachable:", ", which nothing had made durable", reachable)?;
+        if self.lost.is_empty() && self.survived.is_empty() && self.undurable.is_empty() {
+            writeln!(f, "lost:      nothing: every store made until then survived")?;
+        }
+        write!(f, "replay:    explorer.replay(\"{}\")", self.seed())
     }
 }
 
-fn place(origin: Option<Origin>) -> String {
+/// The line of the last store to a unit.
+fn origin(open: &Open) -> String {
+    line(open.origins.last().copied().flatten())
+}
+
+fn line(origin: Option<Origin>) -> String {
     origin.map_or_else(|| "what was there before".to_string(), |at| format!("{}:{}", at.file(), at.line()))
+}
+
+/// The lines of the stores to a unit that are lost when it has the value with this number.
+fn lost_from(open: &Open, index: usize) -> impl Iterator<Item = String> {
+    open.origins[index + 1..].iter().map(|&at| line(at))
+}
+
+/// Writes one line for each line of the program.
+fn grouped<'a>(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    remark: &str,
+    stores: impl Iterator<Item = (String, &'a Open, String)>,
+) -> fmt::Result {
+    const SHOWN: usize = 4;
+    let mut groups: Vec<(String, Vec<(&Open, String)>)> = Vec::new();
+    for (line, open, what) in stores {
+        match groups.iter_mut().find(|(other, _)| *other == line) {
+            Some((_, group)) => group.push((open, what)),
+            None => groups.push((line, vec![(open, what)])),
+        }
+    }
+    for (line, group) in groups {
+        if let [(_, what)] = &group[..] {
+            writeln!(f, "{label} the store of {line}{remark} ({what})")?;
+            continue;
+        }
+        let offsets: Vec<String> =
+            group.iter().take(SHOWN).map(|(open, _)| format!("{:#x}", open.unit.word * 8)).collect();
+        let more = match group.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (count, offsets) = (group.len(), offsets.join(", "));
+        writeln!(f, "{label} {count} stores of {line}{remark} (at offsets {offsets}{more})")?;
+    }
+    Ok(())
 }
 
 fn unit(open: &Open) -> String {
@@ -222,12 +307,37 @@ pub(crate) fn name(kind: EventKind) -> &'static str {
     }
 }
 
+/// How many images one crash could leave, and how many of them could be told apart; see [`Report::sizes`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Size {
+    /// Images that were tried: those that recovery and the root's walk can tell apart.
+    pub tried: usize,
+    /// Stores that no fence had made durable.
+    pub undurable: usize,
+    /// How many images there are, as a power of ten: the product of the numbers of values that each unit may
+    /// have.
+    pub log10: f64,
+}
+
+impl Size {
+    pub(crate) fn of(crashed: &Machine, tried: usize) -> Self {
+        let open = crashed.all_undecided();
+        Size {
+            tried,
+            undurable: open.iter().map(|open| open.stored.len() - 1).sum(),
+            log10: open.iter().map(|open| (open.values.len() as f64).log10()).sum(),
+        }
+    }
+}
+
 /// What an exploration found.
 #[must_use = "look at `failure`, or call `assert`"]
 pub struct Report {
     pub(crate) failure: Option<Failure>,
     pub(crate) crash_points: usize,
     pub(crate) images: usize,
+    pub(crate) sizes: Vec<Size>,
     pub(crate) sampled: usize,
     pub(crate) modulo_checksum: bool,
     pub(crate) time: Duration,
@@ -251,6 +361,13 @@ impl Report {
     /// Images on which recovery and the check ran.
     pub fn images(&self) -> usize {
         self.images
+    }
+
+    /// For each power failure of the recorded workload, in order, how many images it could leave, and how many
+    /// were tried. A crash that leaves the same as an earlier one is not counted again, and one that was
+    /// sampled, or went wrong, not at all.
+    pub fn sizes(&self) -> &[Size] {
+        &self.sizes
     }
 
     /// How long it took.
@@ -284,8 +401,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(failure) = &self.failure {
-            failure.write(f, &self.events)?;
-            writeln!(f)?;
+            writeln!(f, "{failure}")?;
         }
         write!(f, "{} crash points, {} images, ", self.crash_points, self.images)?;
         match (&self.failure, self.sampled) {

@@ -1,11 +1,26 @@
 //! Checks fail by panicking, thousands of times in one exploration: their messages are caught, not printed.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
     static SILENT: Cell<bool> = const { Cell::new(false) };
+    /// Where the last silent panic was.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What went wrong.
+pub(super) struct Problem {
+    pub message: String,
+    /// The line that panicked, if one did.
+    pub found_at: Option<String>,
+}
+
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Problem { message, found_at: None }
+    }
 }
 
 /// Puts a hook before the present one that is silent inside [`catch`].
@@ -13,25 +28,27 @@ pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !SILENT.get() {
-                before(info);
-            }
+        panic::set_hook(Box::new(move |info| match SILENT.get() {
+            false => before(info),
+            true => PLACE.set(info.location().map(|at| format!("{}:{}", at.file(), at.line()))),
         }));
     });
 }
 
-/// Runs `f`; a panic is its message.
-pub(super) fn catch(f: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+/// Runs `f`; a panic is a problem like an error.
+pub(super) fn catch(f: impl FnOnce() -> Result<(), String>) -> Result<(), Problem> {
+    PLACE.set(None);
     let was = SILENT.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(f));
     SILENT.set(was);
-    result.unwrap_or_else(|payload| {
-        let text = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap_or("a panic without a message");
-        Err(text.to_string())
-    })
+    let payload = match result {
+        Ok(result) => return result.map_err(Problem::from),
+        Err(payload) => payload,
+    };
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    Err(Problem { message: text.to_string(), found_at: PLACE.take() })
 }

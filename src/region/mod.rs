@@ -297,9 +297,12 @@ impl<R: Persistent, M: Medium> Drop for Region<R, M> {
     }
 }
 
-impl<R: Persistent + fmt::Debug, M: Medium + fmt::Debug> fmt::Debug for Region<R, M> {
+impl<R: Persistent, M: Medium> fmt::Debug for Region<R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region").field("medium", &self.medium).field("root", &self.try_root()).finish()
+        f.debug_struct("Region")
+            .field("path", &self.medium.path())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 

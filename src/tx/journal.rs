@@ -207,8 +207,8 @@ impl Journal {
         self.scratch.extend_from_slice(&count.to_le_bytes());
         for (index, change) in changes.iter().enumerate() {
             let entry = at + RECORD_HEADER + index * ENTRY;
-            medium.store(entry, change.at as u64, origin);
-            medium.store(entry + 8, change.value, origin);
+            medium.store(entry, change.at as u64, change.origin);
+            medium.store(entry + 8, change.value, change.origin);
             self.scratch.extend_from_slice(&(change.at as u64).to_le_bytes());
             self.scratch.extend_from_slice(&change.value.to_le_bytes());
         }
