@@ -9,6 +9,8 @@ mod data_enum;
 mod expand;
 mod parse;
 mod path;
+#[cfg(test)]
+mod snapshot_tests;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

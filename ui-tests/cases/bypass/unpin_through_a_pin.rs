@@ -1,6 +1,7 @@
-//! Not through a `Pin` of the handle either.
+//! A `Pin` of the handle gives no `&mut` either, although the safe `impl Unpin` would let it.
 
 use indelible::{Link, Persistent, Region};
+use std::ops::DerefMut;
 use std::pin::Pin;
 
 #[derive(Persistent)]
@@ -12,13 +13,13 @@ struct Node {
 
 impl Unpin for Node {}
 
+fn exclusive<P: DerefMut>(_: Pin<P>) {}
+
 fn main() -> indelible::Result<()> {
     let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
     region.transact(|tx, _| {
         let node = tx.alloc(Node { key: 1, next: Link::null() })?;
-        let mut pinned = Pin::new(node);
-        Pin::set(&mut pinned, Node { key: 2, next: Link::null() });
-        tx.free(Pin::into_inner(pinned));
+        exclusive(Pin::new(node));
         Ok(())
     })
 }
