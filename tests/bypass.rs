@@ -94,7 +94,7 @@ fn a_flushed_object_that_changes_through_a_leak_is_not_published() {
 fn a_handle_that_is_hidden_for_good_is_an_orphan() {
     struct Cycle<'t>(std::cell::RefCell<Option<Rc<Cycle<'t>>>>, #[expect(dead_code)] Pm<'t, Node, Dirty>);
     let count = orphans(|tx, root| {
-        std::mem::forget(tx.alloc(node(4))?);
+        let _lost = tx.alloc(node(4))?;
         let _hidden = ManuallyDrop::new(tx.flush(tx.alloc(node(5))?));
         Vec::leak(vec![tx.take(&root.full), None]);
         let cycle = Rc::new(Cycle(None.into(), tx.alloc(node(6))?));
