@@ -25,9 +25,10 @@ struct Aligned {
 
 #[derive(Persistent)]
 #[repr(C)]
-struct Generic<K, T: ?Sized, const N: usize>
+struct Generic<K, T, const N: usize>
 where
     K: Copy,
+    T: ?Sized,
 {
     keys: [K; N],
     value: Link<T>,
