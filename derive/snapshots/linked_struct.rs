@@ -1,3 +1,4 @@
+#[allow(clippy::multiple_bound_locations, clippy::type_complexity)]
 const _: () = {
     #[derive(
         ::indelible::__private::zerocopy::TryFromBytes,

@@ -92,6 +92,8 @@ pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
         quote! { const _: () = <#ident as #krate::Persistent>::CHECKED; }
     });
     quote! {
+        // Lints about the user's own code, in whose place much of this stands.
+        #[allow(clippy::multiple_bound_locations, clippy::type_complexity)]
         const _: () = {
             #mirror
             #items
