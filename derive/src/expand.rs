@@ -194,7 +194,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         #[zerocopy(crate = #zerocopy)]
         #(#[repr(#repr)])*
         #[doc(hidden)]
-        #[allow(missing_docs, dead_code, non_snake_case)]
+        #[allow(missing_docs, dead_code, non_snake_case, clippy::type_complexity)]
         #mirror
     };
 
@@ -227,7 +227,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     let mirrored: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__bits{i}")).collect();
     let items = quote! {
         #[doc = "The fields of a `Dirty` object, one by one."]
-        #[allow(dead_code, non_snake_case, missing_docs)]
+        #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
         #projection
 
         #[automatically_derived]
