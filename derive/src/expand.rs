@@ -199,7 +199,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         #[zerocopy(crate = #zerocopy)]
         #(#[repr(#repr)])*
         #[doc(hidden)]
-        #[allow(missing_docs, dead_code, non_snake_case)]
+        #[allow(missing_docs, dead_code, non_snake_case, clippy::type_complexity)]
         #mirror
     };
 
@@ -236,7 +236,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         #types
 
         #[doc = "The fields of a `Dirty` object, one by one."]
-        #[allow(dead_code, non_snake_case, missing_docs)]
+        #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
         #projection
 
         #[automatically_derived]

@@ -7,7 +7,7 @@ use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
 use super::report::{Crash, Failure, Place, Report, Size, Step};
 use super::silence::{self, Problem};
 use crate::error::Result;
-use crate::medium::Map;
+use crate::medium::{Map, Origin};
 use crate::persistent::Persistent;
 use crate::region::{Region, create, open};
 use crate::tx::journal::Rule;
@@ -18,8 +18,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// This file, which is no place in a program.
-pub(super) const FILE: &str = file!();
+/// Whether this place is in the crate itself, and not in the program that is explored.
+pub(super) fn is_ours(place: Origin) -> bool {
+    let folder = file!().strip_suffix("power/explore.rs").expect("this file's name");
+    place.file().starts_with(folder)
+}
 
 type Workload<R, E> = Box<dyn Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync>;
 type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sync>;
@@ -100,6 +103,8 @@ struct Shared<'a, E> {
     images: AtomicUsize,
     points: AtomicUsize,
     sampled: AtomicUsize,
+    /// Crash points that were left out, or cut short.
+    left_out: AtomicUsize,
     modulo_checksum: AtomicBool,
     seen: Mutex<HashSet<u64>>,
     /// Flushes and fences in recovery and after it, and whether the program asked for them.
@@ -110,6 +115,19 @@ struct Shared<'a, E> {
     mutation: Mutation,
     recording: &'a Recording<E>,
     crashes: &'a [Crash],
+}
+
+/// Images of one crash that are tried when the budget is used up.
+const SAMPLES: usize = 4;
+
+impl<E> Shared<'_, E> {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() > deadline)
+    }
+
+    fn is_used_up<R: Persistent>(&self, explorer: &Explorer<R, E>) -> bool {
+        self.images.load(Ordering::Relaxed) as u64 >= explorer.max_images
+    }
 }
 
 impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
@@ -185,7 +203,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         self
     }
 
-    /// Whether processes are killed too, after every store, before the power fails; `true` by default.
+    /// Whether processes are killed too, before the power fails: after every store to what is published or
+    /// recovery reads, and after each new object is written. `true` by default.
     pub fn kills(mut self, kills: bool) -> Self {
         self.kills = kills;
         self
@@ -211,7 +230,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         self
     }
 
-    /// After so many images the rest is sampled, and the report says so; four million by default.
+    /// After so many images the rest is sampled: a few images of each crash of the workload, and no crashes
+    /// inside recovery. The report says so. Four million by default.
     pub fn max_images(mut self, images: u64) -> Self {
         self.max_images = images;
         self
@@ -328,6 +348,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             images: AtomicUsize::new(0),
             points: AtomicUsize::new(0),
             sampled: AtomicUsize::new(0),
+            left_out: AtomicUsize::new(0),
             modulo_checksum: AtomicBool::new(false),
             seen: Mutex::default(),
             sites: Mutex::default(),
@@ -365,6 +386,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             images: shared.images.into_inner(),
             sizes: sizes.into_iter().map(|(_, size)| size).collect(),
             sampled: shared.sampled.into_inner(),
+            left_out: shared.left_out.into_inner(),
             modulo_checksum: shared.modulo_checksum.into_inner(),
             time: began.elapsed(),
             seed: self.seed,
@@ -383,7 +405,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             match event.kind {
                 EventKind::Fence => crashes.push(Crash::Power(index)),
                 EventKind::Acknowledge(_) => crashes.push(Crash::Power(index + 1)),
-                EventKind::Store { .. } | EventKind::Stream { .. } if self.kills && self.depth > 1 => {
+                _ if self.kills && self.depth > 1 && is_kill_point(events, index) => {
                     kills.push(Crash::Kill(index + 1));
                 }
                 _ => {}
@@ -403,7 +425,11 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             apply(&mut machine, event, false, None);
             history.apply(event, run.history.begun());
         }
-        Some(start(&machine, &history, &run.events, crash, &from.steps))
+        let mut steps = from.steps.clone();
+        if let Some(step) = steps.last_mut() {
+            step.path = run.path.clone();
+        }
+        Some(start(&machine, &history, &run.events, crash, &steps))
     }
 
     fn work(&self, shared: &Shared<'_, E>) {
@@ -414,6 +440,10 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             let Some(&crash) = shared.crashes.get(index) else { return };
             if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
+            }
+            if shared.is_late() {
+                shared.left_out.fetch_add(1, Ordering::Relaxed);
+                continue;
             }
             worker.explore(&cursor.start(crash), 1, index, shared);
         }
@@ -477,6 +507,17 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             acknowledged: start.history.acknowledged().len(),
             begun: start.history.begun().len(),
         }
+    }
+}
+
+/// Whether processes are killed after this event: it is a store. Of stores to new objects, which nothing
+/// reaches, the last in a row will do: recovery reads none of them, and so can't tell them apart.
+fn is_kill_point(events: &[Event], index: usize) -> bool {
+    match events[index].kind {
+        EventKind::Store { .. } | EventKind::Stream { .. } => {
+            !(events[index].is_in_new_object() && events.get(index + 1).is_some_and(Event::is_in_new_object))
+        }
+        _ => false,
     }
 }
 
@@ -569,24 +610,33 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
 
     /// All images of one crash, and crashes in what follows.
     fn explore(&mut self, start: &Start<E>, level: usize, index: usize, shared: &Shared<'_, E>) {
-        let fresh = {
+        let explorer = self.explorer;
+        let fresh = || {
             let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.insert(fingerprint(start, level))
         };
-        if !fresh {
+        if shared.failed.load(Ordering::Relaxed) <= index || !fresh() {
+            return;
+        }
+        let mut sampling = shared.is_used_up(explorer);
+        if shared.is_late() || (sampling && level > 1) {
+            shared.left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
         shared.points.fetch_add(1, Ordering::Relaxed);
-        let explorer = self.explorer;
-        let mut choices = Choices::default();
-        let mut samples = 0_u64;
+        let random = |tried: usize| {
+            let seed = explorer.seed.wrapping_mul(0x9e37_79b9);
+            Choices::random(seed.wrapping_add(index as u64 * 31 + tried as u64))
+        };
+        let mut choices = if sampling { random(0) } else { Choices::default() };
         let mut tried = 0;
+        let mut samples = 0;
         loop {
             if shared.failed.load(Ordering::Relaxed) <= index {
                 return;
             }
             let deeper = level < explorer.depth;
-            let run = self.run(start, choices.clone(), None, deeper);
+            let run = self.run(start, choices, None, deeper);
             shared.images.fetch_add(1, Ordering::Relaxed);
             tried += 1;
             if run.modulo_checksum {
@@ -609,23 +659,24 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 self.explore_within(start, &run, level, index, shared);
             }
             // The next image: the next leaf of the tree, or a random one when the budget is used up.
-            let late = shared.deadline.is_some_and(|deadline| Instant::now() > deadline);
-            let over = shared.images.load(Ordering::Relaxed) as u64 >= explorer.max_images;
-            if late || samples > 0 || over {
-                shared.sampled.fetch_add(1, Ordering::Relaxed);
-                samples += 1;
-                if late || samples > 16 {
-                    return;
-                }
-                choices = Choices::random(
-                    explorer.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64 * 31 + samples),
-                );
-                continue;
-            }
             choices = Choices::along(&run.path);
             choices.replay_end();
-            if !choices.next() {
+            if sampling {
+                shared.sampled.fetch_add(1, Ordering::Relaxed);
+                samples += 1;
+                if samples == SAMPLES {
+                    return;
+                }
+            } else if !choices.next() {
                 break;
+            }
+            if shared.is_late() {
+                shared.left_out.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            sampling = sampling || shared.is_used_up(explorer);
+            if sampling {
+                choices = random(tried);
             }
         }
         if level == 1 && matches!(start.steps[0].crash, Crash::Power(_)) {
@@ -660,7 +711,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             history.apply(event, run.history.begun());
             let crash = match event.kind {
                 EventKind::Acknowledge(_) => Crash::Power(at + 1),
-                EventKind::Store { .. } | EventKind::Stream { .. } if kills => Crash::Kill(at + 1),
+                _ if kills && is_kill_point(&run.events, at) => Crash::Kill(at + 1),
                 _ => continue,
             };
             self.explore(&start(&machine, &history, &run.events, crash, &steps), level + 1, index, shared);

@@ -1,6 +1,7 @@
 //! [`Recorder`]: a medium that sees every store, flush and fence, and decides lazily what a crash left.
 
 use super::choice::Choices;
+use super::explore::is_ours;
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
@@ -85,7 +86,17 @@ impl Event {
     /// Whether the program asked for it with a verb; otherwise the engine made it, for some line of the program
     /// or for none.
     pub(crate) fn is_explicit(&self) -> bool {
-        self.origin == self.site && self.origin.file() != super::explore::FILE
+        self.origin == self.site && !is_ours(self.origin)
+    }
+
+    /// Whether it is a store to an object that is still `Dirty`, by the program itself.
+    pub(crate) fn is_in_new_object(&self) -> bool {
+        matches!(self.kind, EventKind::Store { .. } | EventKind::Stream { .. }) && self.origin == self.site
+    }
+
+    /// Whether it is the fence with which a commit of the program ends.
+    pub(crate) fn is_commits_fence(&self) -> bool {
+        self.kind == EventKind::Fence && is_ours(self.site) && !is_ours(self.origin)
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Report`] and [`Failure`], for people who never saw the tool.
 
 use super::choice::Path;
+use super::explore::is_ours;
 use super::machine::{Machine, Model, Open, Unit};
 use super::recorder::{Event, EventKind, Phase};
 use crate::medium::Origin;
@@ -71,22 +72,20 @@ impl Place {
         }
     }
 
-    /// The line of the program, or of this crate where the program has no part in it.
+    /// The line of the program; `None` where the program has no part in it.
     fn line(&self) -> Option<String> {
-        let event = self.event?;
-        let own = event.origin.file() == super::explore::FILE;
-        Some(line(Some(if own { event.site } else { event.origin })))
+        self.event.filter(|event| !is_ours(event.origin)).map(|event| line(Some(event.origin)))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.event, self.line()) {
-            (Some(event), Some(line)) => {
-                let when = if self.before { "before" } else { "after" };
-                write!(f, "just {when} {} of {line}", name(event.kind))
-            }
-            _ => f.write_str("before anything happened"),
+        let Some(event) = self.event else { return f.write_str("before anything happened") };
+        let when = if self.before { "before" } else { "after" };
+        write!(f, "just {when} {} ", name(event.kind))?;
+        match self.line() {
+            Some(line) => write!(f, "of {line}"),
+            None => write!(f, "that {} makes", line(Some(event.site))),
         }
     }
 }
@@ -339,6 +338,7 @@ pub struct Report {
     pub(crate) images: usize,
     pub(crate) sizes: Vec<Size>,
     pub(crate) sampled: usize,
+    pub(crate) left_out: usize,
     pub(crate) modulo_checksum: bool,
     pub(crate) time: Duration,
     pub(crate) seed: u64,
@@ -377,7 +377,7 @@ impl Report {
 
     /// Whether all images that can be told apart were tried.
     pub fn is_exhaustive(&self) -> bool {
-        self.sampled == 0 && self.failure.is_none()
+        self.sampled == 0 && self.left_out == 0 && self.failure.is_none()
     }
 
     /// Panics with the whole story if an image went wrong.
@@ -398,21 +398,35 @@ impl Report {
     }
 }
 
+/// The failure, if there is one, and what was tried; `{:#}` leaves out the time, for text that is compared.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(failure) = &self.failure {
             writeln!(f, "{failure}")?;
         }
-        write!(f, "{} crash points, {} images, ", self.crash_points, self.images)?;
-        match (&self.failure, self.sampled) {
-            (Some(_), _) => write!(f, "stopped at the first failure")?,
-            (None, 0) => write!(f, "exhaustive")?,
-            (None, sampled) => write!(f, "{sampled} of them sampled (seed {})", self.seed)?,
+        let count = |n: usize, of: &str| format!("{n} {of}{}", if n == 1 { "" } else { "s" });
+        write!(f, "{}, {}, ", count(self.crash_points, "crash point"), count(self.images, "image"))?;
+        match &self.failure {
+            Some(_) => write!(f, "stopped at the first failure")?,
+            None if self.is_exhaustive() => write!(f, "exhaustive")?,
+            None => {
+                write!(
+                    f,
+                    "not exhaustive ({} sampled with seed {}",
+                    count(self.sampled, "image"),
+                    self.seed
+                )?;
+                write!(f, ", {} left out)", count(self.left_out, "crash point"))?;
+            }
         }
         if self.modulo_checksum {
             write!(f, " modulo checksum collision")?;
         }
-        write!(f, ", {:?}, {:.1} s", self.model, self.time.as_secs_f64())
+        write!(f, ", {:?}", self.model)?;
+        match f.alternate() {
+            true => Ok(()),
+            false => write!(f, ", {:.1} s", self.time.as_secs_f64()),
+        }
     }
 }
 
