@@ -91,7 +91,7 @@ fn a_flushed_object_that_changes_through_a_leak_is_not_published() {
 }
 
 #[test]
-#[expect(clippy::forget_non_drop, reason = "as someone would write it who wants to be rid of a handle")]
+#[allow(clippy::forget_non_drop, reason = "as someone would write it who wants to be rid of a handle")]
 fn a_handle_that_is_hidden_for_good_is_an_orphan() {
     struct Cycle<'t>(std::cell::RefCell<Option<Rc<Cycle<'t>>>>, #[expect(dead_code)] Pm<'t, Node, Dirty>);
     let count = orphans(|tx, root| {
