@@ -1,9 +1,13 @@
 //! What tokens alone can tell to be wrong.
 
 use crate::parse::{Input, Shape};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Error, Expr, ExprLit, ExprUnary, Lit, Result, Type, UnOp};
+use syn::{
+    Error, Expr, ExprLit, ExprUnary, GenericArgument, Lit, PathArguments, Result, Type, TypeParam, UnOp,
+};
 
 pub fn check(input: &Input) -> Result<()> {
     let mut errors: Option<Error> = None;
@@ -35,7 +39,7 @@ pub fn check(input: &Input) -> Result<()> {
                 ));
             }
             for field in fields {
-                let mut types = Types { error: None };
+                let mut types = Types { input, error: None };
                 types.visit_type(field.ty);
                 if let Some(error) = types.error {
                     refuse(error);
@@ -63,7 +67,7 @@ pub fn check(input: &Input) -> Result<()> {
                 refuse(Error::new(input.ident.span(), "an enum without variants has no value to store"));
             }
             for field in variants.iter().flat_map(|variant| &variant.fields) {
-                let mut types = Types { error: None };
+                let mut types = Types { input, error: None };
                 types.visit_type(field.ty);
                 if let Some(error) = types.error {
                     refuse(error);
@@ -94,12 +98,48 @@ pub fn literal(expr: &Expr) -> Option<i128> {
 
 /// Field types that can never be persistent, recognised by their tokens so that the message can say what to
 /// use. What hides behind an alias is left to the compiler.
-struct Types {
+struct Types<'a> {
+    input: &'a Input<'a>,
     error: Option<Error>,
 }
 
-impl<'ast> Visit<'ast> for Types {
+impl Types<'_> {
+    /// Whether this names the type itself with arguments that are larger than its own parameters, as in
+    /// `struct Nest<T> { next: Link<Nest<[T; 2]>> }`: its schema would never end.
+    fn grows(&self, ty: &Type) -> bool {
+        let Type::Path(path) = ty else { return false };
+        let Some(last) = path.path.segments.last().filter(|last| last.ident == *self.input.ident) else {
+            return false;
+        };
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+        arguments.args.iter().any(|argument| {
+            let GenericArgument::Type(argument) = argument else { return false };
+            let is =
+                |param: &TypeParam| matches!(argument, Type::Path(path) if path.path.is_ident(&param.ident));
+            let inside = |param: &TypeParam| mentions(argument.to_token_stream(), &param.ident);
+            let params = || self.input.generics.type_params();
+            !params().any(is) && params().any(inside)
+        })
+    }
+}
+
+fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *ident,
+        TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
+    })
+}
+
+impl<'ast> Visit<'ast> for Types<'_> {
     fn visit_type(&mut self, ty: &'ast Type) {
+        if self.error.is_none() && self.grows(ty) {
+            self.error = Some(Error::new(
+                ty.span(),
+                "a type that links to a larger type of its own kind has no end, and no schema: link to the same type, or to one with fixed arguments",
+            ));
+            return;
+        }
         let advice = match ty {
             Type::Reference(_) => Some("a reference points nowhere after a restart: use `Link<T>`"),
             Type::Ptr(_) => Some("a pointer points nowhere after a restart: use `Link<T>`"),
