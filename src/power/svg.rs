@@ -40,7 +40,7 @@ pub(super) fn timeline(base: &Machine, events: &[Event], crash: Option<Crash>) -
             ".x{{stroke:#d00;stroke-width:3}}.l{{stroke:#8883}}",
             "@media(prefers-color-scheme:dark){{text{{fill:#ddd}}.f{{fill:#6af}}.n{{stroke:#6af}}.s{{fill:#fa4}}",
             ".b{{stroke:#fa4}}.d{{stroke:#5d5}}}}</style>",
-            r#"<text x="4" y="16">offset</text><text x="{left}" y="16">● store  ▲ flush  │ fence  ┆ acknowledged  "#,
+            r#"<text x="4" y="16">offset</text><text x="{left}" y="16">● store · ▲ flush · │ fence · ┆ acknowledged · "#,
             r#"thick: a power failure can lose it, thin: durable</text>"#
         ),
         w = width,
@@ -49,6 +49,10 @@ pub(super) fn timeline(base: &Machine, events: &[Event], crash: Option<Crash>) -
         r = rows.len(),
         left = LEFT,
     );
+    if shown.len() < events.len() {
+        let (shown, all) = (shown.len(), events.len());
+        let _ = write!(out, r#"<text x="4" y="32">the first {shown} of {all} events</text>"#);
+    }
     for (word, row) in &rows {
         let at = y(*row);
         let _ = write!(
@@ -63,14 +67,16 @@ pub(super) fn timeline(base: &Machine, events: &[Event], crash: Option<Crash>) -
         let at = x(index);
         let _ = match event.kind {
             EventKind::Store { word, .. } | EventKind::Stream { word, .. } => {
-                write!(out, r#"<circle class="s" cx="{at}" cy="{}" r="4"/>"#, y(rows[&word]))
+                let title = place(event);
+                write!(out, r#"<circle class="s" cx="{at}" cy="{}" r="4">{title}</circle>"#, y(rows[&word]))
             }
             EventKind::Flush { line } => rows.range(line * 8..line * 8 + 8).try_for_each(|(_, row)| {
                 let y = y(*row);
                 write!(out, r#"<path class="f" d="M{at} {}l-4 8h8z"/>"#, y - 4)
             }),
             EventKind::Fence => {
-                write!(out, r#"<line class="n" x1="{at}" x2="{at}" y1="{}" y2="{bottom}"/>"#, TOP - 10)
+                let (top, title) = (TOP - 10, place(event));
+                write!(out, r#"<line class="n" x1="{at}" x2="{at}" y1="{top}" y2="{bottom}">{title}</line>"#)
             }
             EventKind::Acknowledge(number) => write!(
                 out,
@@ -82,7 +88,7 @@ pub(super) fn timeline(base: &Machine, events: &[Event], crash: Option<Crash>) -
             _ => Ok(()),
         };
     }
-    if let Some(crash) = crash {
+    if let Some(crash) = crash.filter(|crash| crash.event() <= shown.len()) {
         let at = x(crash.event()) as f64 - STEP as f64 / 2.0;
         let _ = write!(
             out,
@@ -95,6 +101,12 @@ pub(super) fn timeline(base: &Machine, events: &[Event], crash: Option<Crash>) -
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// What a browser shows where the pointer is: the line of the program.
+fn place(event: &Event) -> String {
+    let file = event.origin.file().replace('&', "&amp;").replace('<', "&lt;");
+    format!("<title>{file}:{}</title>", event.origin.line())
 }
 
 /// For each store, how long a power failure could lose it.
