@@ -9,7 +9,9 @@
 //! `region` prints one line: `opened MEDIUM DOMAIN INSTRUCTION`, `refused VARIANT message`, or
 //! `wrong message`.
 
-use indelible::medium::{Auto, FileMedium, MapSync, MemoryFileSystem, PageCache, PersistenceDomain, Writable};
+use indelible::medium::{
+    Auto, FileMedium, MapSync, MemoryFileSystem, PageCache, PersistenceDomain, Writable,
+};
 use indelible::{Error, Link, Options, Persistent, Region, Word};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::fs::File;
@@ -68,7 +70,8 @@ fn bytes(len: usize, seed: usize) -> Vec<u8> {
 
 /// Makes a region, changes it in each way that there is, and reads it back after opening it again.
 fn region<M: Describe>(path: &Path, options: &Options) -> Result<String, String> {
-    let refused = |error: Error| format!("refused {} {}", variant(&error), error.to_string().replace('\n', " "));
+    let refused =
+        |error: Error| format!("refused {} {}", variant(&error), error.to_string().replace('\n', " "));
     // SAFETY: nothing else in this machine uses the file or device.
     let mut region: Region<Root, M> = match unsafe { options.create(path, LEN, Root::default()) } {
         Ok(region) => region,
