@@ -135,12 +135,13 @@ fn variant(error: &Error) -> String {
 
 /// Zeroes the first page of a device-DAX device, so that it holds no region any more.
 fn wipe(path: &Path) -> std::io::Result<()> {
-    /// The unit in which devices are mapped.
-    const LEN: usize = 2 << 20;
+    /// The units in which devices are mapped.
+    const UNITS: [usize; 2] = [2 << 20, 1 << 30];
     let file = File::options().read(true).write(true).open(path)?;
     let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
     // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
-    let at = unsafe { rustix::mm::mmap(std::ptr::null_mut(), LEN, access, flags, &file, 0)? };
+    let map = |len| unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, access, flags, &file, 0) };
+    let at = map(UNITS[0]).or_else(|_| map(UNITS[1]))?;
     // SAFETY: the mapping has more than a page, and nothing refers to it.
     unsafe { at.cast::<u8>().write_bytes(0, 4096) };
     Ok(())
