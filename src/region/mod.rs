@@ -95,6 +95,9 @@ impl<R: Persistent, M: Medium> Region<R, M> {
 
     /// Opens the region at `path`, or creates it with `len` bytes and the root that `root` makes.
     ///
+    /// On a device-DAX device it creates one where the first eight bytes are zero: what else is there may be
+    /// wanted, and is left to [`Region::create`].
+    ///
     /// # Safety
     ///
     /// As for [`Region::open`].
