@@ -183,6 +183,14 @@ fn why_not_free(path: &Path) -> Error {
     }
 }
 
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        // Closing alone would not do: while another thread of this process is between fork and exec, its child
+        // has the open file too, and the lock belongs to that (flock(2)).
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 /// Why a file was not mapped.
 pub(crate) enum MapError {
     /// Not with these flags.
