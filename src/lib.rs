@@ -143,7 +143,8 @@ pub use word::Word;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::persistent::{
-        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id,
+        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, not_null,
+        short_variant,
     };
     pub use zerocopy;
 }
@@ -155,4 +156,6 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../book/src/first-durable-struct.md")]
     mod first_durable_struct {}
+    #[doc = include_str!("../book/src/compiler-errors.md")]
+    mod compiler_errors {}
 }

@@ -20,6 +20,10 @@ use std::ptr::NonNull;
 ///
 /// It is moved by every verb. Read it through `Deref`; change it while it is `Dirty`: through `DerefMut`
 /// where `T` has no links, and field by field through [`Pm::fields`] where it has.
+///
+/// "Cannot assign to data in dereference of `Pm<'_, Node, Dirty>`" means that `Node` has a link: write
+/// `*node.fields().key = 2` instead of `node.key = 2`. The same of a handle that is not `Dirty` means that the
+/// object can't change any more: a write after the flush could be lost while the rest survives.
 #[must_use = "publish, attach or free it: a handle that is dropped makes the commit fail with `Error::Orphaned`"]
 #[repr(transparent)]
 pub struct Pm<'t, T: ?Sized, S> {
@@ -162,7 +166,7 @@ impl<T: Target + ?Sized + fmt::Debug> fmt::Debug for Taken<'_, T> {
 }
 
 /// A child for [`attach`](crate::Tx::attach) or [`stage`](crate::Tx::stage) that may be new or old.
-#[must_use = "attach, stage or free it"]
+#[must_use = "attach, stage or free it: a handle that is dropped makes the commit fail with `Error::Orphaned`"]
 pub enum Child<'t, T: ?Sized> {
     /// Made in this transaction, and flushed.
     New(Pm<'t, T, Flushed>),

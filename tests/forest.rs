@@ -326,7 +326,7 @@ fn perform<'t>(tx: &Tx<'t, Medium>, root: &'t Root, step: &Step) -> Result<()> {
             if *free {
                 tx.free(built);
             } else {
-                std::mem::forget(built);
+                let _lost = built;
             }
         }
     }
@@ -375,7 +375,7 @@ fn transact(region: &mut Region<Root, Medium>, model: &mut Model, steps: &[Step]
                 End::Abort => Err(Error::other("aborted")),
                 End::Panic => panic!("on purpose"),
                 End::Orphan => {
-                    std::mem::forget(tx.alloc_str("lost")?);
+                    let _lost = tx.alloc_str("lost")?;
                     Ok(())
                 }
             }

@@ -1,9 +1,13 @@
 //! What tokens alone can tell to be wrong.
 
 use crate::parse::{Input, Shape};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Error, Result, Type};
+use syn::{
+    Error, Expr, ExprLit, ExprUnary, GenericArgument, Lit, PathArguments, Result, Type, TypeParam, UnOp,
+};
 
 pub fn check(input: &Input) -> Result<()> {
     let mut errors: Option<Error> = None;
@@ -35,7 +39,7 @@ pub fn check(input: &Input) -> Result<()> {
                 ));
             }
             for field in fields {
-                let mut types = Types { error: None };
+                let mut types = Types { input, error: None };
                 types.visit_type(field.ty);
                 if let Some(error) = types.error {
                     refuse(error);
@@ -43,7 +47,8 @@ pub fn check(input: &Input) -> Result<()> {
             }
         }
         Shape::Enum(variants) => {
-            if input.repr.primitive.is_none() {
+            let with_fields = variants.iter().any(|variant| !variant.fields.is_empty());
+            if input.repr.primitive.is_none() && !(input.repr.c && with_fields) {
                 refuse(Error::new(
                     input.ident.span(),
                     format!(
@@ -52,13 +57,28 @@ pub fn check(input: &Input) -> Result<()> {
                     ),
                 ));
             }
+            if let (true, Some(primitive)) = (input.repr.c, &input.repr.primitive) {
+                refuse(Error::new(
+                    primitive.span(),
+                    format!("an enum has one layout here: write `#[repr({primitive})]` or `#[repr(C)]`"),
+                ));
+            }
             if variants.is_empty() {
                 refuse(Error::new(input.ident.span(), "an enum without variants has no value to store"));
             }
-            for variant in variants.iter().filter(|variant| variant.has_fields) {
+            for field in variants.iter().flat_map(|variant| &variant.fields) {
+                let mut types = Types { input, error: None };
+                types.visit_type(field.ty);
+                if let Some(error) = types.error {
+                    refuse(error);
+                }
+            }
+            // The numbers of such an enum can't be compared with `as`.
+            let numbers = variants.iter().filter_map(|variant| variant.discriminant);
+            if with_fields && let Some(number) = numbers.into_iter().find(|expr| literal(expr).is_none()) {
                 refuse(Error::new(
-                    variant.ident.span(),
-                    "a variant with fields can't be derived in this version: keep the fields in a struct behind a `Link`, or beside a field-less enum",
+                    number.span(),
+                    "where a variant has fields, give its number as a plain integer",
                 ));
             }
         }
@@ -66,14 +86,60 @@ pub fn check(input: &Input) -> Result<()> {
     errors.map_or(Ok(()), Err)
 }
 
+/// The value of an integer literal, with a sign or without.
+pub fn literal(expr: &Expr) -> Option<i128> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => literal(expr).map(|value| -value),
+        Expr::Group(group) => literal(&group.expr),
+        _ => None,
+    }
+}
+
 /// Field types that can never be persistent, recognised by their tokens so that the message can say what to
 /// use. What hides behind an alias is left to the compiler.
-struct Types {
+struct Types<'a> {
+    input: &'a Input<'a>,
     error: Option<Error>,
 }
 
-impl<'ast> Visit<'ast> for Types {
+impl Types<'_> {
+    /// Whether this names the type itself with arguments that are larger than its own parameters, as in
+    /// `struct Nest<T> { next: Link<Nest<[T; 2]>> }`: its schema would never end.
+    fn grows(&self, ty: &Type) -> bool {
+        let Type::Path(path) = ty else { return false };
+        let Some(last) = path.path.segments.last().filter(|last| last.ident == *self.input.ident) else {
+            return false;
+        };
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+        arguments.args.iter().any(|argument| {
+            let GenericArgument::Type(argument) = argument else { return false };
+            let is =
+                |param: &TypeParam| matches!(argument, Type::Path(path) if path.path.is_ident(&param.ident));
+            let inside = |param: &TypeParam| mentions(argument.to_token_stream(), &param.ident);
+            let params = || self.input.generics.type_params();
+            !params().any(is) && params().any(inside)
+        })
+    }
+}
+
+fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *ident,
+        TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
+    })
+}
+
+impl<'ast> Visit<'ast> for Types<'_> {
     fn visit_type(&mut self, ty: &'ast Type) {
+        if self.error.is_none() && self.grows(ty) {
+            self.error = Some(Error::new(
+                ty.span(),
+                "a type that links to a larger type of its own kind has no end, and no schema: link to the same type, or to one with fixed arguments",
+            ));
+            return;
+        }
         let advice = match ty {
             Type::Reference(_) => Some("a reference points nowhere after a restart: use `Link<T>`"),
             Type::Ptr(_) => Some("a pointer points nowhere after a restart: use `Link<T>`"),

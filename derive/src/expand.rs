@@ -2,9 +2,9 @@
 //! mirror and type agree.
 
 use crate::parse::{Field, Input, Shape, Variant, bounded};
-use crate::path::Path;
+use crate::path::{self, Path};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, GenericParam, Generics, Ident, Member, Visibility, parse_quote};
 
 /// A message beside an implementation that is never used.
@@ -51,26 +51,29 @@ pub fn stub(input: &DeriveInput) -> TokenStream {
 pub fn expand(input: &Input) -> TokenStream {
     match &input.shape {
         Shape::Struct(fields) => expand_struct(input, fields),
-        Shape::Enum(variants) => expand_enum(input, variants),
+        Shape::Enum(variants) if variants.iter().all(|variant| variant.fields.is_empty()) => {
+            expand_enum(input, variants)
+        }
+        Shape::Enum(variants) => crate::data_enum::expand(input, variants),
     }
 }
 
 /// The parts that structs and enums share.
-struct Parts {
-    bits: TokenStream,
-    mirror: TokenStream,
-    links: TokenStream,
-    fields_type: TokenStream,
-    cells: TokenStream,
-    fingerprint: TokenStream,
-    kind: TokenStream,
-    checks: TokenStream,
-    trace: TokenStream,
-    project: TokenStream,
-    items: TokenStream,
+pub struct Parts {
+    pub bits: TokenStream,
+    pub mirror: TokenStream,
+    pub links: TokenStream,
+    pub fields_type: TokenStream,
+    pub cells: TokenStream,
+    pub fingerprint: TokenStream,
+    pub kind: TokenStream,
+    pub checks: TokenStream,
+    pub trace: TokenStream,
+    pub project: TokenStream,
+    pub items: TokenStream,
 }
 
-fn assemble(input: &Input, parts: Parts) -> TokenStream {
+pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
     let Input { ident, krate, .. } = input;
     let generics = bounded(input);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
@@ -89,6 +92,8 @@ fn assemble(input: &Input, parts: Parts) -> TokenStream {
         quote! { const _: () = <#ident as #krate::Persistent>::CHECKED; }
     });
     quote! {
+        // Lints about the user's own code, in whose place much of this stands.
+        #[allow(clippy::multiple_bound_locations, clippy::type_complexity)]
         const _: () = {
             #mirror
             #items
@@ -160,13 +165,13 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     let Input { ident, krate, .. } = input;
     let generics = bounded(input);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let types: Vec<_> = fields.iter().map(|field| field.ty).collect();
     let members: Vec<&Member> = fields.iter().map(|field| &field.member).collect();
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let zerocopy = zerocopy_path(krate);
     let repr = &input.repr.tokens;
 
-    let paths: Vec<Path> = types.iter().map(|ty| Path::new(ty, krate)).collect();
+    let paths = Path::all(input, fields.iter());
+    let types = path::types(input, fields.iter());
     let items = |name: &str| -> Vec<TokenStream> { paths.iter().map(|path| path.item(name)).collect() };
     let [bits, checked, cells, prints, infos, traces, projects] =
         ["Bits", "CHECKED", "CELLS", "FINGERPRINT", "type_info", "trace", "project_field"].map(items);
@@ -225,7 +230,11 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     // The proof that mirror and struct agree: inference over both, exhaustively destructured.
     let values: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__value{i}")).collect();
     let mirrored: Vec<Ident> = (0..fields.len()).map(|i| format_ident!("__bits{i}")).collect();
+    let proofs =
+        paths.iter().zip(&values).zip(&mirrored).map(|((path, value), bits)| path.proof(value, bits));
     let items = quote! {
+        #types
+
         #[doc = "The fields of a `Dirty` object, one by one."]
         #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
         #projection
@@ -236,10 +245,9 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             __value: &#ident #ty_generics,
             __bits: &<#ident #ty_generics as #krate::Persistent>::Bits,
         ) #where_clause {
-            fn __same<__F: #krate::Persistent>(_: &__F, _: &__F::Bits) {}
             let #ident { #(#members: #values,)* } = __value;
             let __Bits { #(#members: #mirrored,)* } = __bits;
-            #(__same(#values, #mirrored);)*
+            #(#proofs)*
         }
     };
 
@@ -253,13 +261,13 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             "the struct's layout is not that of the tokens the derive was given: another macro changed it"
         );
     };
-    for field in fields {
-        let (member, ty) = (&field.member, field.ty);
+    for (field, path) in fields.iter().zip(&paths) {
+        let (member, ty) = (&field.member, path.ty());
         let message = format!(
             "`{ident}` has padding before its field `{}`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             field.name
         );
-        checks.extend(quote! {
+        checks.extend(quote_spanned! {path.first()=>
             ::core::assert!(::core::mem::offset_of!(Self, #member) == #end, #message);
         });
         end = quote!(::core::mem::offset_of!(Self, #member) + ::core::mem::size_of::<#ty>());
@@ -301,7 +309,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             __Fields {
                 #(
                     #members: unsafe {
-                        #projects(::core::ptr::NonNull::new_unchecked(&raw mut (*__this).#members))
+                        #projects(#krate::__private::not_null(&raw mut (*__this).#members))
                     },
                 )*
                 #marker: ::core::marker::PhantomData,
@@ -397,7 +405,7 @@ fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
 }
 
 /// Where zerocopy is, in the form that its derives take.
-fn zerocopy_path(krate: &syn::Path) -> String {
+pub fn zerocopy_path(krate: &syn::Path) -> String {
     let path = quote!(#krate::__private::zerocopy).to_string();
     path.chars().filter(|c| !c.is_whitespace()).collect()
 }

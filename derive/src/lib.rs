@@ -5,14 +5,20 @@
 //! that compiles only if the struct and its mirror of untrusted bytes agree field by field.
 
 mod check;
+mod data_enum;
 mod expand;
 mod parse;
 mod path;
+#[cfg(test)]
+mod snapshot_tests;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Implements `Persistent` for a struct with `#[repr(C)]` or a field-less enum with a primitive `repr`.
+/// Implements `Persistent` for a struct with `#[repr(C)]`, or an enum with a primitive `repr` (or `repr(C)`, if a
+/// variant has fields). The variants of an enum have one size: there is no padding in persistent memory.
+///
+/// A field's type must be as visible as the type itself (`pub` for a `pub` struct; it may be in a private module).
 ///
 /// `#[persistent(crate = "path::to::indelible")]` says where the crate is when it isn't a direct dependency.
 #[proc_macro_derive(Persistent, attributes(persistent))]

@@ -5,7 +5,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Data, DeriveInput, Error, Expr, Fields, GenericParam, Generics, Ident, LitStr, Member, Path,
-    Result, Token, Type, TypeParamBound, Visibility, parse_quote,
+    Result, Token, TraitBoundModifier, Type, TypeParam, TypeParamBound, Visibility, WherePredicate,
+    parse_quote,
 };
 
 pub struct Input<'a> {
@@ -34,7 +35,9 @@ pub struct Field<'a> {
 pub struct Variant<'a> {
     pub ident: &'a Ident,
     pub discriminant: Option<&'a Expr>,
-    pub has_fields: bool,
+    pub fields: Vec<Field<'a>>,
+    /// `Variant { … }`, as opposed to `Variant(…)` or `Variant`.
+    pub braces: bool,
 }
 
 /// The `repr` attributes, as far as they matter.
@@ -58,7 +61,8 @@ impl<'a> Input<'a> {
                     .map(|variant| Variant {
                         ident: &variant.ident,
                         discriminant: variant.discriminant.as_ref().map(|(_, expr)| expr),
-                        has_fields: !variant.fields.is_empty(),
+                        fields: fields(&variant.fields),
+                        braces: matches!(variant.fields, Fields::Named(_)),
                     })
                     .collect(),
             ),
@@ -139,10 +143,21 @@ fn krate(attrs: &[Attribute]) -> Result<Path> {
 }
 
 /// Whether a type parameter may be unsized, and so can stand in a link only.
-pub fn is_unsized(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
-    bounds.iter().any(|bound| {
-        matches!(bound, TypeParamBound::Trait(bound) if matches!(bound.modifier, syn::TraitBoundModifier::Maybe(_)))
-    })
+fn is_unsized(param: &TypeParam, generics: &Generics) -> bool {
+    let maybe = |bounds: &Punctuated<TypeParamBound, Token![+]>| {
+        bounds.iter().any(|bound| {
+            matches!(bound, TypeParamBound::Trait(bound) if matches!(bound.modifier, TraitBoundModifier::Maybe(_)))
+        })
+    };
+    let mut predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    maybe(&param.bounds)
+        || predicates.any(|predicate| match predicate {
+            WherePredicate::Type(predicate) => {
+                matches!(&predicate.bounded_ty, Type::Path(path) if path.path.is_ident(&param.ident))
+                    && maybe(&predicate.bounds)
+            }
+            _ => false,
+        })
 }
 
 /// The generics with the bound that each type parameter needs.
@@ -152,7 +167,7 @@ pub fn bounded(input: &Input) -> Generics {
     for param in &mut generics.params {
         if let GenericParam::Type(param) = param {
             param.default = None;
-            match is_unsized(&param.bounds) {
+            match is_unsized(param, input.generics) {
                 true => param.bounds.push(parse_quote!(#krate::Target)),
                 false => param.bounds.push(parse_quote!(#krate::Persistent)),
             }

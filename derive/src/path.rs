@@ -1,29 +1,56 @@
 //! The paths of the expansion that begin with a field's type: `<F as Persistent>::…`.
 //!
-//! They stand where the field's type does, from its first token to its last. So the compiler's messages about a
-//! field that is not persistent point there; and being equal, they are shown once.
+//! The tokens of a field's type stand in the expansion once, as an associated type of `__Types`, because the
+//! same tokens may mean another type elsewhere (`Self`, macros with a memory of their own). Everything else
+//! names that; [`Path::proof`] shows that it is the field's own type.
+//!
+//! The paths stand where the field's type does, from its first token to its last. So the compiler's messages
+//! about a field that is not persistent point there; and being equal, they are shown once.
 
+use crate::parse::{Field, Input, bounded};
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::{Ident, Type};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Ident;
 
 /// A field's type `F`, to be named in such paths.
-pub struct Path<'a> {
-    ty: &'a Type,
+pub struct Path {
+    /// `<S as __Types>::__F0`, at `last`.
+    ty: TokenStream,
     first: Span,
     last: Span,
     /// Where the crate is, at `last`.
     krate: TokenStream,
 }
 
-impl<'a> Path<'a> {
-    pub fn new(ty: &'a Type, krate: &syn::Path) -> Self {
-        let span = |token: Option<TokenTree>| token.map_or_else(Span::call_site, |token| token.span());
-        let first = span(ty.to_token_stream().into_iter().next());
-        let last = span(ty.to_token_stream().into_iter().last());
-        let mut krate: Vec<TokenTree> = krate.to_token_stream().into_iter().collect();
-        krate.iter_mut().for_each(|token| token.set_span(last));
-        Path { ty, first, last, krate: krate.into_iter().collect() }
+impl Path {
+    /// The paths for all fields of the input, in order.
+    pub fn all<'a>(input: &Input, fields: impl Iterator<Item = &'a Field<'a>>) -> Vec<Path> {
+        let ident = input.ident;
+        let generics = bounded(input);
+        let (_, ty_generics, _) = generics.split_for_impl();
+        let path = |(index, field): (usize, &Field)| {
+            let span = |token: Option<TokenTree>| token.map_or_else(Span::call_site, |token| token.span());
+            let first = span(field.ty.to_token_stream().into_iter().next());
+            let last = span(field.ty.to_token_stream().into_iter().last());
+            let name = format_ident!("__F{index}");
+            Path {
+                ty: at(quote!(<#ident #ty_generics as __Types>::#name), last),
+                first,
+                last,
+                krate: at(input.krate.to_token_stream(), last),
+            }
+        };
+        fields.enumerate().map(path).collect()
+    }
+
+    /// `F`
+    pub fn ty(&self) -> &TokenStream {
+        &self.ty
+    }
+
+    /// Where the type begins.
+    pub fn first(&self) -> Span {
+        self.first
     }
 
     /// `<F as Persistent>::name`
@@ -41,4 +68,45 @@ impl<'a> Path<'a> {
         let open = quote_spanned!(self.first=> <);
         quote_spanned!(*last=> #open #links as #krate::Flag>::Field<'__a, #ty>)
     }
+
+    /// Statements that compile only if `value`, a reference to the field, and `bits`, one to its mirror, are of
+    /// this type and of its bits.
+    pub fn proof(&self, value: &Ident, bits: &Ident) -> TokenStream {
+        let (ty, mirror) = (&self.ty, self.item("Bits"));
+        // In two steps, or the calls would coerce the references to what is expected.
+        quote! {
+            let __found = __of(#value);
+            __is::<#ty>(__found);
+            let __found = __of(#bits);
+            __is::<#mirror>(__found);
+        }
+    }
+}
+
+/// `__Types`, with the type of each field.
+pub fn types<'a>(input: &Input, fields: impl Iterator<Item = &'a Field<'a>>) -> TokenStream {
+    let Input { ident, vis, .. } = input;
+    let generics = bounded(input);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let types: Vec<_> = fields.map(|field| field.ty).collect();
+    let names: Vec<Ident> = (0..types.len()).map(|index| format_ident!("__F{index}")).collect();
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code, missing_docs, unreachable_pub)]
+        #vis trait __Types { #(type #names;)* }
+        #[automatically_derived]
+        impl #impl_generics __Types for #ident #ty_generics #where_clause { #(type #names = #types;)* }
+
+        /// The type of a value, by inference.
+        #[allow(dead_code)]
+        fn __of<__F>(_: &__F) -> ::core::marker::PhantomData<__F> { ::core::marker::PhantomData }
+        #[allow(dead_code)]
+        fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
+    }
+}
+
+fn at(tokens: TokenStream, span: Span) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter_mut().for_each(|token| token.set_span(span));
+    tokens.into_iter().collect()
 }

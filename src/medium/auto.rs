@@ -6,7 +6,8 @@ use std::fmt;
 /// [`MapSync`] where it is granted, else [`PageCache`].
 ///
 /// It falls back when `MapSync` is *not granted* only: no `MAP_SYNC`, no persistence domain, no flush
-/// instruction. A lock, a size or an I/O error stays an error.
+/// instruction. A lock, a size or an I/O error stays an error, and so does a device-DAX device, which has no
+/// page cache to fall back to.
 #[derive(Debug)]
 pub enum Auto {
     /// `MAP_SYNC` was granted.
@@ -75,7 +76,7 @@ impl FileMediumImpl for Auto {
     fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
         match MapSync::attach(file, options) {
             Ok(medium) => Ok(Auto::MapSync(medium)),
-            Err(refused) if refused.not_granted() => {
+            Err(refused) if refused.not_granted() && !refused.file.device => {
                 PageCache::attach(refused.file, options).map(Auto::PageCache)
             }
             Err(refused) => Err(refused),

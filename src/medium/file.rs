@@ -6,7 +6,7 @@
 use super::sysfs::Sysfs;
 use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
-use crate::medium::map::PAGE;
+use crate::medium::map::{HUGE, PAGE};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::mm::MapFlags;
@@ -81,7 +81,11 @@ impl OpenFile {
 
     /// Maps the whole file, in address space for `max_len` bytes.
     pub(crate) fn map(&self, max_len: usize, flags: MapFlags) -> Result<Map, MapError> {
-        let map = Map::reserve(max_len.max(self.len)).map_err(MapError::Other)?;
+        // The kernel refuses a mapping of a device that begins elsewhere (Linux drivers/dax/device.c,
+        // `check_vma`).
+        let align = if self.device { Sysfs::default().device_dax_align(self.dev) } else { None };
+        let map = Map::reserve_aligned(max_len.max(self.len), align.unwrap_or(HUGE).max(HUGE))
+            .map_err(MapError::Other)?;
         match map.extend_file(self.len, &self.file, flags) {
             Ok(()) => Ok(map),
             Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {

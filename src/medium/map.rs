@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes in the smallest unit of a mapping, and of a region's length.
 pub(crate) const PAGE: usize = 4096;
-/// Mappings begin at a multiple of this, so that the kernel can use huge pages.
-const HUGE: usize = 2 << 20;
+/// Mappings begin at least at a multiple of this, so that the kernel can use huge pages.
+pub(crate) const HUGE: usize = 2 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Map {
@@ -38,8 +38,13 @@ unsafe impl Sync for Map {}
 impl Map {
     /// Address space for `reserved` bytes, nothing of it usable yet.
     pub(crate) fn reserve(reserved: usize) -> Result<Self> {
+        Self::reserve_aligned(reserved, HUGE)
+    }
+
+    /// The same, from a multiple of `align`, a power of two of at least a page.
+    pub(crate) fn reserve_aligned(reserved: usize, align: usize) -> Result<Self> {
         let reserved = reserved.next_multiple_of(PAGE);
-        let outer_len = reserved.saturating_add(HUGE);
+        let outer_len = reserved.saturating_add(align);
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
         let outer = unsafe {
             rustix::mm::mmap_anonymous(
@@ -51,8 +56,8 @@ impl Map {
         }
         .map_err(|source| Error::AddressSpace { len: outer_len as u64, source: source.into() })?;
         let outer = NonNull::new(outer.cast::<u8>()).expect("mmap never answers null");
-        let pad = outer.align_offset(HUGE);
-        // SAFETY: `pad < HUGE`, and at least HUGE bytes more than `reserved` were mapped.
+        let pad = outer.align_offset(align);
+        // SAFETY: `pad < align`, and at least `align` bytes more than `reserved` were mapped.
         let base = unsafe { outer.add(pad) };
         base.expose_provenance();
         Ok(Map { base, len: AtomicUsize::new(0), reserved, outer: (outer, outer_len) })

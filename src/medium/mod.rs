@@ -64,6 +64,7 @@ pub enum MemoryFileSystem {
 /// Something that a region can live on. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a medium",
+    label = "not a medium",
     note = "the media are `MapSync`, `PageCache`, `Auto` and `Emulated`, in `indelible::medium`"
 )]
 pub trait Medium: MediumImpl {}
@@ -71,17 +72,28 @@ pub trait Medium: MediumImpl {}
 /// A medium that opens files. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not open files",
+    label = "no medium for files",
     note = "use `MapSync`, `PageCache` or `Auto`; an `Emulated` region is made with `Region::new`"
 )]
 pub trait FileMedium: Medium + FileMediumImpl {}
 
 /// A medium whose regions can be changed. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "a region on `{Self}` can't be changed",
+    label = "not a writable medium",
+    note = "what a transaction wrote there would not survive the process; open the region on `MapSync`, `PageCache` or `Auto` to change it"
+)]
 pub trait Writable: Medium {}
 
 /// Whether words verify; it is given what reads the word at an offset.
 pub(crate) type Valid<'a> = &'a dyn Fn(&dyn Fn(usize) -> u64) -> bool;
 
 /// What the engine needs of a medium. Offsets are in bytes from the region's start.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a medium, and no other type can be made one: `Medium` is sealed",
+    label = "not a medium",
+    note = "a medium that left out a flush or a fence would lose what was committed; the media are in `indelible::medium`"
+)]
 pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     fn map(&self) -> &Map;
 
@@ -181,6 +193,11 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 }
 
 /// What a file medium needs to map a file.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not open files, and no other type can be made to: `FileMedium` is sealed",
+    label = "no medium for files",
+    note = "the media for files are `MapSync`, `PageCache` and `Auto`, in `indelible::medium`"
+)]
 pub(crate) trait FileMediumImpl: MediumImpl {
     /// Maps an open and locked file. On failure the file comes back, for another medium to try.
     #[expect(clippy::result_large_err, reason = "made once, when a region is opened")]

@@ -43,6 +43,13 @@ impl Sysfs {
         fs::read_to_string(device.join("size")).ok()?.trim().parse().ok()
     }
 
+    /// What mappings of a device-DAX device must be aligned to, in bytes (`align`; 2 MiB where nothing else
+    /// was asked for when the namespace was made).
+    pub(crate) fn device_dax_align(&self, dev: (u32, u32)) -> Option<usize> {
+        let align = fs::read_to_string(self.device("char", dev).join("align")).ok()?.trim().parse().ok()?;
+        usize::is_power_of_two(align).then_some(align)
+    }
+
     /// The persistence domain of the memory behind a block device (`char` false) or a device-DAX device.
     pub(crate) fn domain(&self, dev: (u32, u32), char: bool) -> Finding {
         self.domain_at(&self.device(if char { "char" } else { "block" }, dev), 0)
@@ -169,15 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_device_dax_device_is_read_and_other_devices_are_not_taken_for_one() {
+    fn size_and_alignment_of_a_device_dax_device_are_read_and_other_devices_are_not_taken_for_one() {
         let tree = Tree::new();
         tree.file(&format!("{REGION}/dax0.1/dax0.0/size"), "535822336\n")
             .link("dev/char/252:1", &format!("{REGION}/dax0.1/dax0.0"))
             .link(&format!("{REGION}/dax0.1/dax0.0/subsystem"), "bus/dax")
+            .file(&format!("{REGION}/dax0.1/dax0.0/align"), "1073741824\n")
             .file("devices/virtual/mem/null/size", "1\n")
             .link("devices/virtual/mem/null/subsystem", "class/mem")
             .link("dev/char/1:3", "devices/virtual/mem/null");
         assert_eq!(tree.sysfs().device_dax_len((252, 1)), Some(535_822_336));
+        assert_eq!(tree.sysfs().device_dax_align((252, 1)), Some(1 << 30));
+        assert_eq!(tree.sysfs().device_dax_align((1, 3)), None);
         assert_eq!(tree.sysfs().device_dax_len((1, 3)), None);
         assert_eq!(tree.sysfs().device_dax_len((1, 9)), None);
     }

@@ -221,6 +221,36 @@ pub const fn fold_id(left: u64, right: u64) -> u64 {
     mix(left.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ right.rotate_left(23))
 }
 
+/// Fails the evaluation of a constant: a variant does not fill its enum.
+#[doc(hidden)]
+#[track_caller]
+pub const fn short_variant(before: &str, by: usize, after: &str) -> ! {
+    let mut text = [0; 512];
+    let mut len = append(&mut text, 0, before.as_bytes());
+    let mut digits = [0; 20];
+    let (mut first, mut rest) = (digits.len(), by);
+    while rest > 0 || first == digits.len() {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    len = append(&mut text, len, digits.split_at(first).1);
+    len = append(&mut text, len, after.as_bytes());
+    match std::str::from_utf8(text.split_at(len).0) {
+        Ok(text) => panic!("{}", text),
+        Err(_) => panic!("a variant is shorter than its enum"),
+    }
+}
+
+const fn append(text: &mut [u8; 512], at: usize, part: &[u8]) -> usize {
+    let mut i = 0;
+    while i < part.len() && at + i < text.len() {
+        text[at + i] = part[i];
+        i += 1;
+    }
+    at + i
+}
+
 /// SplitMix64's finalizer.
 const fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

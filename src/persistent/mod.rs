@@ -11,7 +11,9 @@ mod leaf;
 
 pub(crate) use info::Cells;
 #[doc(hidden)]
-pub use info::{Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id};
+pub use info::{
+    Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, short_variant,
+};
 
 use std::ptr::NonNull;
 use zerocopy::{Immutable, KnownLayout, TryFromBytes};
@@ -169,6 +171,17 @@ pub(crate) const fn require(holds: bool, rule: &str) {
     if !holds {
         panic!("{}", rule);
     }
+}
+
+/// The pointer to a field of an object that is there, for the derive.
+///
+/// # Safety
+///
+/// `field` is not null.
+#[doc(hidden)]
+pub unsafe fn not_null<T>(field: *mut T) -> NonNull<T> {
+    // SAFETY: the caller's promise.
+    unsafe { NonNull::new_unchecked(field) }
 }
 
 /// There is a link inside.

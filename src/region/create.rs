@@ -40,8 +40,7 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     // A hasher's keys are random: nothing but that is asked of the region's id.
     let region_id = RandomState::new().build_hasher().finish();
     let (layout, text) = plan::<R>(options.journal(), region_id);
-    let is_device = path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device());
-    if is_device {
+    if is_device(path) {
         return create_on_device(path, len, root, options, layout, &text);
     }
     let len = region_len(len, layout.min_len())?;
@@ -50,6 +49,11 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
     Ok(Region::new_parts(medium, engine, false))
+}
+
+/// Whether there is a character device at `path`.
+pub(crate) fn is_device(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device())
 }
 
 #[track_caller]

@@ -95,6 +95,9 @@ impl<R: Persistent, M: Medium> Region<R, M> {
 
     /// Opens the region at `path`, or creates it with `len` bytes and the root that `root` makes.
     ///
+    /// On a device-DAX device it creates one where the first eight bytes are zero: what else is there may be
+    /// wanted, and is left to [`Region::create`].
+    ///
     /// # Safety
     ///
     /// As for [`Region::open`].
@@ -297,9 +300,12 @@ impl<R: Persistent, M: Medium> Drop for Region<R, M> {
     }
 }
 
-impl<R: Persistent + fmt::Debug, M: Medium + fmt::Debug> fmt::Debug for Region<R, M> {
+impl<R: Persistent, M: Medium> fmt::Debug for Region<R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region").field("medium", &self.medium).field("root", &self.try_root()).finish()
+        f.debug_struct("Region")
+            .field("path", &self.medium.path())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 

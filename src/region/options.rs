@@ -135,11 +135,15 @@ impl Options {
         let path = path.as_ref();
         match super::open::open(path, self) {
             Err(Error::NotFound { .. }) => {}
+            // A device that was never used, or was being made into a region when the power failed: the magic
+            // comes last. Anything else on a device may be wanted.
+            Err(Error::NotARegion { found, .. })
+                if found.iter().all(|&byte| byte == 0) && super::create::is_device(path) => {}
             other => return other,
         }
         match super::create::create(path, len, root(), self) {
             // Another process was faster.
-            Err(Error::Exists { .. }) => super::open::open(path, self),
+            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => super::open::open(path, self),
             other => other,
         }
     }

@@ -12,13 +12,19 @@ use crate::state::{Dirty, Flushed, Persisted};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be flushed",
     label = "not a `Dirty` handle",
-    note = "only an object that may have changed since its last flush is flushed: `Pm<_, Dirty>`, or a tuple, array, `Vec` or `Option` of these"
+    note = "only an object that may have changed since its last flush is flushed: `Pm<_, Dirty>`, or a tuple, array, `Vec` or `Option` of these; the whole object, so that no line of it can be missed and lost in a power failure",
+    note = "what is `Flushed` already goes to `tx.fence`; what is `Persisted` or was published is durable; what `alloc` answered is a `Result` and wants a `?`"
 )]
 pub trait Flush<'t>: FlushIn<'t, Out = <Self as Flush<'t>>::Flushed> {
     /// The same, flushed.
     type Flushed;
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be flushed, and no other type can be made so: `Flush` is sealed",
+    label = "not a handle",
+    note = "an object counts as flushed only when `tx.flush` has written its lines back; to flush several handles at once, put them into a tuple, array or `Vec`"
+)]
 pub(crate) trait FlushIn<'t> {
     type Out;
     fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out;
@@ -26,16 +32,21 @@ pub(crate) trait FlushIn<'t> {
 
 /// What [`Tx::fence`] takes: a `Flushed` handle, or several.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be fenced",
+    message = "`{Self}` can't be fenced: there is no flush of it to wait for",
     label = "not a `Flushed` handle",
-    note = "a fence waits for flushes: an object that is still `Dirty` is flushed first (or both with `tx.persist`), and one that is `Persisted` needs no other fence",
-    note = "without the flush, a power failure could keep any part of the object and lose the rest"
+    note = "if it is `Dirty`, or one of several is: flush it first, or do both with `tx.persist(…)?`; without the flush a power failure could keep any part of the object and lose the rest",
+    note = "if it is `Persisted`: it is durable and needs no other fence; publish or attach it"
 )]
 pub trait Fence<'t>: FencedIn<'t, Out = <Self as Fence<'t>>::Persisted> {
     /// The same, persisted.
     type Persisted;
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be fenced, and no other type can be made so: `Fence` is sealed",
+    label = "not a handle",
+    note = "an object counts as durable only when `tx.fence` has waited for its flush; to fence several handles at once, put them into a tuple, array or `Vec`"
+)]
 pub(crate) trait FencedIn<'t> {
     type Out;
     fn fenced_in(self) -> Self::Out;
@@ -55,7 +66,7 @@ pub trait Publish<'t, T: ?Sized>: Source<'t> {}
     message = "`{Self}` can't be staged: it is not flushed",
     label = "not flushed",
     note = "the commit's fence waits for flushes, and this object has none: it could be lost behind its link",
-    note = "flush it first: `tx.flush(…)`"
+    note = "flush it first: `tx.flush(…)`; the commit then makes the fence for all that was staged"
 )]
 pub trait Stage<'t, T: ?Sized>: Source<'t> {}
 
@@ -76,11 +87,21 @@ pub trait Attach<'t, T: ?Sized>: Source<'t> {}
 )]
 pub trait Owned<'t>: FreeIn<'t> {}
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` owns no object, and no other type can be made to: `Owned` is sealed",
+    label = "not a handle",
+    note = "to free several objects at once, put their handles into a tuple, array or `Vec`"
+)]
 pub(crate) trait FreeIn<'t> {
     fn free_in<M: Medium>(self, tx: &Tx<'t, M>);
 }
 
 /// The address of the object that a link is to point to; `None` for a link that stays null.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be put behind a link, and no other type can be made so: `Publish`, `Stage` and `Attach` are sealed",
+    label = "not a handle",
+    note = "only a handle knows whether its object would survive a power failure; publish what `tx.fence` or `tx.take` answered"
+)]
 pub(crate) trait Source<'t> {
     fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize>;
 }
@@ -187,6 +208,7 @@ macro_rules! mapped {
                 Mapped::mapped(self, |object: X| object.flush_in(tx, origin))
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Flush<'t>, $($generics)*> Flush<'t> for $container {
             type Flushed = $flushed;
         }
@@ -197,6 +219,7 @@ macro_rules! mapped {
                 Mapped::mapped(self, |object: X| object.fenced_in())
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Fence<'t>, $($generics)*> Fence<'t> for $container {
             type Persisted = $persisted;
         }
@@ -205,6 +228,7 @@ macro_rules! mapped {
                 self.into_iter().for_each(|object| object.free_in(tx));
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, X: Owned<'t>, $($generics)*> Owned<'t> for $container {}
     )*};
 }
@@ -250,6 +274,7 @@ macro_rules! tuples {
                 ($($name.flush_in(tx, origin),)*)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Flush<'t>),*> Flush<'t> for ($($name,)*) {
             type Flushed = ($($name::Flushed,)*);
         }
@@ -262,6 +287,7 @@ macro_rules! tuples {
                 ($($name.fenced_in(),)*)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Fence<'t>),*> Fence<'t> for ($($name,)*) {
             type Persisted = ($($name::Persisted,)*);
         }
@@ -272,6 +298,7 @@ macro_rules! tuples {
                 $($name.free_in(tx);)*
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<'t, $($name: Owned<'t>),*> Owned<'t> for ($($name,)*) {}
     )*};
 }
@@ -285,6 +312,7 @@ impl FencedIn<'_> for () {
     type Out = ();
     fn fenced_in(self) {}
 }
+#[diagnostic::do_not_recommend]
 impl Fence<'_> for () {
     type Persisted = ();
 }

@@ -63,3 +63,23 @@ fn the_readme_shows_a_program_and_its_message_as_they_are() {
         assert!(Path::new("cases").join(name).exists(), "README.md names {name}, which does not exist");
     }
 }
+
+/// mdBook leaves an include that it can't find as it is.
+#[test]
+fn the_book_shows_programs_and_messages_that_exist() {
+    let chapters = Path::new("../book/src");
+    let mut shown = 0;
+    for chapter in files(chapters) {
+        let text = fs::read_to_string(&chapter).unwrap();
+        for include in text.split("{{#include ").skip(1) {
+            let path = include.split_once("}}").unwrap().0;
+            assert!(
+                chapters.join(path).exists(),
+                "{} includes {path}, which does not exist",
+                chapter.display()
+            );
+            shown += 1;
+        }
+    }
+    assert!(shown > 20, "the chapters' includes were found");
+}

@@ -1,4 +1,6 @@
-//! The fields of a handle are private.
+//! The fields of a handle are private, so that no state can be forged.
+//!
+//! BUGS 30 (SquirrelFS, CapybaraKV)
 
 use indelible::Pm;
 use indelible::state::Persisted;

@@ -1,4 +1,6 @@
 //! A lock that is held when the power fails would stay locked.
+//!
+//! BUGS 25 (RECIPE P-CLHT)
 
 use indelible::Persistent;
 use std::sync::Mutex;

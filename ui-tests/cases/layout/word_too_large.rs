@@ -1,4 +1,6 @@
 //! A power failure keeps 8 bytes whole, and no more.
+//!
+//! BUGS 18 (memcached-pmem PR 5)
 
 use indelible::{Persistent, Region, Word};
 

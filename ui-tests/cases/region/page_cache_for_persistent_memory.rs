@@ -1,4 +1,6 @@
 //! The function asks for persistent memory and is given a file in the page cache.
+//!
+//! BUGS 30 (SquirrelFS, CapybaraKV)
 
 use indelible::medium::{MapSync, PageCache};
 use indelible::{Link, Persistent, Region};

@@ -1,0 +1,9 @@
+//! A link can't be made from a number by zerocopy's checked cast.
+
+use indelible::__private::zerocopy::transmute;
+use indelible::Link;
+
+fn main() {
+    let link: Link<u64> = transmute!(8_u64);
+    drop(link);
+}

@@ -1,0 +1,21 @@
+//! An `Option` hides no missing flush.
+
+use indelible::{Link, Persistent, Region};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Node {
+    key: u64,
+    next: Link<Node>,
+}
+
+fn main() -> indelible::Result<()> {
+    let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+    region.transact(|tx, root| {
+        let child = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let mut node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        tx.attach(&mut node, |node| &node.next, Some(child));
+        tx.publish(&root.next, tx.persist(node)?);
+        Ok(())
+    })
+}

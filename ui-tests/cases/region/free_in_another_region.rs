@@ -1,0 +1,26 @@
+//! An object is freed by the transaction that owns it.
+
+use indelible::{Link, Persistent, Region, Word};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Root {
+    link: Link<u64>,
+    word: Word<u64>,
+}
+
+fn root() -> Root {
+    Root { link: Link::null(), word: Word::new(0) }
+}
+
+fn main() -> indelible::Result<()> {
+    let mut one = Region::new(1 << 20, root())?;
+    let mut two = Region::new(1 << 20, root())?;
+    one.transact(|tx_one, _| {
+        two.transact(|tx_two, _| {
+            let number = tx_one.alloc(1_u64)?;
+            tx_two.free(number);
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,20 @@
+//! Every verb takes the handle, and answers one in the next state.
+
+use indelible::{Link, Persistent, Region};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Node {
+    key: u64,
+    next: Link<Node>,
+}
+
+fn main() -> indelible::Result<()> {
+    let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+    region.transact(|tx, _| {
+        let node = tx.alloc(Node { key: 1, next: Link::null() })?;
+        let flushed = tx.flush(node);
+        tx.free((node, flushed));
+        Ok(())
+    })
+}
