@@ -1,6 +1,7 @@
 //! Walks of a tree of choices by running again: exhaustively, by chance, or along a given path.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 
 /// The choices of one run.
@@ -83,6 +84,15 @@ impl Choices {
 /// The choices of a run, as text: `2.0.1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub Vec<u32>);
+
+impl Path {
+    /// A number that other paths don't have.
+    pub(crate) fn number(&self) -> u64 {
+        let mut state = DefaultHasher::new();
+        self.0.hash(&mut state);
+        state.finish()
+    }
+}
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
 use super::report::{Crash, Failure, Place, Report, Size, Step};
 use super::silence::{self, Problem};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::medium::{Map, Origin};
 use crate::persistent::Persistent;
 use crate::region::{Region, create, open};
@@ -178,7 +178,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         self
     }
 
-    /// Words that a transaction may change; 32 by default.
+    /// Words that a transaction may change; 32 by default, which is less than a region's own default, because
+    /// recovery reads the journal for every image.
     pub fn journal_words(mut self, words: usize) -> Self {
         self.journal_words = words;
         self
@@ -325,7 +326,13 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let log = Log::new(recorder.clone(), History::default());
         let here = Location::caller();
         recorder.note(EventKind::Phase(Phase::Open), here);
-        (self.workload)(&mut region, &log).expect("the workload must succeed where nothing fails");
+        if let Err(error) = (self.workload)(&mut region, &log) {
+            let hint = match error {
+                Error::JournalFull { .. } => " (here with `Explorer::journal_words`)",
+                _ => "",
+            };
+            panic!("the workload must succeed where nothing fails, and answered: {error}{hint}");
+        }
         recorder.note(EventKind::Phase(Phase::Between), here);
         region.close().expect("a recorder does not fail");
         recorder.note(EventKind::Phase(Phase::Closed), here);
@@ -423,7 +430,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let mut history = from.history.clone();
         for event in run.events.get(..crash.event())? {
             apply(&mut machine, event, false, None);
-            history.apply(event, run.history.begun());
+            history.apply(event, run.history.begun(), 0);
         }
         let mut steps = from.steps.clone();
         if let Some(step) = steps.last_mut() {
@@ -552,7 +559,7 @@ impl<'a, E: Clone> Cursor<'a, E> {
         }
         for event in &events[self.at..crash.event()] {
             apply(&mut self.machine, event, self.mutation.event == Some(self.at), None);
-            self.history.apply(event, &self.recording.notes);
+            self.history.apply(event, &self.recording.notes, 0);
             self.at += 1;
         }
         start(&self.machine, &self.history, events, crash, &[])
@@ -702,13 +709,14 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             step.path = run.path.clone();
         }
         let kills = self.explorer.kills && level + 1 < self.explorer.depth;
+        let number = fingerprint(from, level) ^ run.path.number();
         for (at, event) in run.events.iter().enumerate() {
             if event.kind == EventKind::Fence {
                 let crash = start(&machine, &history, &run.events, Crash::Power(at), &steps);
                 self.explore(&crash, level + 1, index, shared);
             }
             apply(&mut machine, event, false, self.mutation.site);
-            history.apply(event, run.history.begun());
+            history.apply(event, run.history.begun(), number);
             let crash = match event.kind {
                 EventKind::Acknowledge(_) => Crash::Power(at + 1),
                 _ if kills && is_kill_point(&run.events, at) => Crash::Kill(at + 1),

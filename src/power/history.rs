@@ -11,11 +11,13 @@ pub struct History<E> {
     begun: Vec<E>,
     acknowledged: usize,
     phase: Phase,
+    /// Which run noted what: entries can't be compared, and of two images each may begin something else.
+    told_by: u64,
 }
 
 impl<E> Default for History<E> {
     fn default() -> Self {
-        History { begun: Vec::new(), acknowledged: 0, phase: Phase::Open }
+        History { begun: Vec::new(), acknowledged: 0, phase: Phase::Open, told_by: 0 }
     }
 }
 
@@ -43,15 +45,20 @@ impl<E> History<E> {
         History { phase, ..Self::default() }
     }
 
-    pub(super) fn progress(&self) -> (usize, usize, Phase) {
-        (self.begun.len(), self.acknowledged, self.phase)
+    /// Equal only for histories that are equal.
+    pub(super) fn progress(&self) -> (usize, usize, Phase, u64) {
+        (self.begun.len(), self.acknowledged, self.phase, self.told_by)
     }
 }
 
 impl<E: Clone> History<E> {
-    pub(super) fn apply(&mut self, event: &Event, notes: &[E]) {
+    /// `run` is a number of the run in which it happened.
+    pub(super) fn apply(&mut self, event: &Event, notes: &[E], run: u64) {
         match event.kind {
-            EventKind::Begin(number) => self.begun.push(notes[number].clone()),
+            EventKind::Begin(number) => {
+                self.begun.push(notes[number].clone());
+                self.told_by = run;
+            }
             EventKind::Acknowledge(number) => self.acknowledged = number,
             EventKind::Phase(phase) => self.phase = phase,
             _ => {}
@@ -79,6 +86,10 @@ impl<E: Clone> Log<E> {
     }
 
     /// Everything that was begun is done: from now on none of it may be missing.
+    ///
+    /// That includes what an earlier crash interrupted. In [`Explorer::then`](super::Explorer::then), where it
+    /// may be there or not, begin what recovery found (a copy of the whole state, say) before you acknowledge
+    /// anything, and let the check look at the last entry.
     #[track_caller]
     pub fn acknowledge(&self) {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);

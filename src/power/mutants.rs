@@ -34,7 +34,8 @@ impl Mutant {
         self.explicit
     }
 
-    /// The failure that it led to; `None` if no check noticed.
+    /// The failure that it led to; `None` if no check noticed. Its seed does not replay, because nothing is left
+    /// out then.
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }
