@@ -8,7 +8,7 @@ const _: () = {
     #[zerocopy(crate = "::indelible::__private::zerocopy")]
     #[repr(C)]
     #[doc(hidden)]
-    #[allow(missing_docs, dead_code, non_snake_case)]
+    #[allow(missing_docs, dead_code, non_snake_case, clippy::type_complexity)]
     struct __Bits<__B0, __B1> {
         items: __B0,
         left: __B1,
@@ -35,7 +35,7 @@ const _: () = {
     #[allow(dead_code)]
     fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
     ///The fields of a `Dirty` object, one by one.
-    #[allow(dead_code, non_snake_case, missing_docs)]
+    #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
     struct __Fields<'__a, T: ::indelible::Persistent, const N: usize>
     where
         T: Copy + Persistent<Links = No>,

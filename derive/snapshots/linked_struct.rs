@@ -8,7 +8,7 @@ const _: () = {
     #[zerocopy(crate = "::indelible::__private::zerocopy")]
     #[repr(C)]
     #[doc(hidden)]
-    #[allow(missing_docs, dead_code, non_snake_case)]
+    #[allow(missing_docs, dead_code, non_snake_case, clippy::type_complexity)]
     pub struct __Bits<__B0, __B1, __B2> {
         id: __B0,
         balance: __B1,
@@ -35,7 +35,7 @@ const _: () = {
     #[allow(dead_code)]
     fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
     ///The fields of a `Dirty` object, one by one.
-    #[allow(dead_code, non_snake_case, missing_docs)]
+    #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
     pub struct __Fields<'__a> {
         /// Its number.
         pub id: <<<Account as __Types>::__F0 as ::indelible::Persistent>::Links as ::indelible::Flag>::Field<
