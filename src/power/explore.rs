@@ -818,7 +818,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
     /// Memory as the crash left it, with the newest value wherever it is open.
     fn prepare(&mut self, machine: &Machine) -> Arc<Map> {
         let map = match self.map.take() {
-            Some(map) if map.len() == machine.len() => {
+            Some(map) if map.len() == machine.len() && Arc::strong_count(&map) == 1 => {
                 for line in self.changed.drain(..) {
                     write_line(&map, line, |word| machine.visible(word));
                 }
