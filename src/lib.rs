@@ -156,6 +156,8 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../book/src/first-durable-struct.md")]
     mod first_durable_struct {}
+    #[doc = include_str!("../book/src/three-states.md")]
+    mod three_states {}
     #[doc = include_str!("../book/src/compiler-errors.md")]
     mod compiler_errors {}
 }
