@@ -143,9 +143,10 @@ pub use word::Word;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::persistent::{
-        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, not_null,
+        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, not_null, require,
         short_variant,
     };
+    pub use core;
     pub use zerocopy;
 }
 

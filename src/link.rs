@@ -91,7 +91,8 @@ pub(crate) fn resolve(slot: usize, offset: u64) -> usize {
     slot.wrapping_add(offset as usize)
 }
 
-/// The offset that makes a link at `slot` lead to `target`; never 0, because no object lies in a link.
+/// The offset that makes a link at `slot` lead to `target`. It is 0, which means null, for one target only: an
+/// object that begins with this link, published into it, which nothing could reach anyhow.
 #[inline]
 pub(crate) fn offset_to(slot: usize, target: usize) -> u64 {
     target.wrapping_sub(slot) as u64

@@ -30,7 +30,7 @@ pub struct Word<T> {
 
 impl<T: Copy + Persistent<Links = No>> Word<T> {
     pub(crate) const FITS: () = {
-        let () = T::CHECKED; // no padding, above all: every byte is copied
+        let () = T::SOUND; // no padding, above all: every byte is copied
         require(
             size_of::<T>() <= 8 && align_of::<T>() <= 8,
             "a Word holds at most 8 bytes, the unit that a power failure keeps whole; link to a larger object and publish a new one",

@@ -24,13 +24,13 @@ const _: () = {
         type __F0 = u64;
         type __F1 = Link<str>;
     }
-    /// The type of a value, by inference.
+    /// The type of a value, by inference. No path, because a path can lead elsewhere.
     #[allow(dead_code)]
-    fn __of<__F>(_: &__F) -> ::core::marker::PhantomData<__F> {
-        ::core::marker::PhantomData
+    fn __of<__F>(_: &__F) -> [*const __F; 0] {
+        []
     }
     #[allow(dead_code)]
-    fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
+    fn __is<__F>(_: [*const __F; 0]) {}
     #[repr(C)]
     #[allow(dead_code)]
     struct __Variant0<__B0>(u64, __B0);
@@ -97,11 +97,11 @@ const _: () = {
             let __id = <Self as ::indelible::Persistent>::NAME_ID;
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::size_of::<Self>() as u64,
+                ::indelible::__private::core::mem::size_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::align_of::<Self>() as u64,
+                ::indelible::__private::core::mem::align_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -115,7 +115,7 @@ const _: () = {
             let __id = ::indelible::__private::fold_id(
                 __id,
                 (0_usize
-                    + ::core::mem::offset_of!(
+                    + ::indelible::__private::core::mem::offset_of!(
                         __Variant0 < < < Shape as __Types > ::__F0 as
                         ::indelible::Persistent > ::Bits >, 1
                     )) as u64,
@@ -136,7 +136,7 @@ const _: () = {
             let __id = ::indelible::__private::fold_id(
                 __id,
                 (0_usize
-                    + ::core::mem::offset_of!(
+                    + ::indelible::__private::core::mem::offset_of!(
                         __Variant1 < < < Shape as __Types > ::__F1 as
                         ::indelible::Persistent > ::Bits >, 1
                     )) as u64,
@@ -150,49 +150,81 @@ const _: () = {
         const CELLS: bool = false
             || <<Shape as __Types>::__F0 as ::indelible::Persistent>::CELLS
             || <<Shape as __Types>::__F1 as ::indelible::Persistent>::CELLS;
+        const LINKED: bool = false
+            || <<Shape as __Types>::__F0 as ::indelible::Persistent>::LINKED
+            || <<Shape as __Types>::__F1 as ::indelible::Persistent>::LINKED;
+        const FILLED: usize = {
+            let __size = <Self as ::indelible::Persistent>::SIZE;
+            if true
+                && <u64 as ::indelible::Persistent>::SIZE
+                    + <<Shape as __Types>::__F0 as ::indelible::Persistent>::SIZE
+                    == __size
+                && <u64 as ::indelible::Persistent>::SIZE
+                    + <<Shape as __Types>::__F1 as ::indelible::Persistent>::SIZE
+                    == __size
+            {
+                __size
+            } else {
+                0
+            }
+        };
         const CHECKED: () = {
-            ::core::assert!(
-                ! ::core::mem::needs_drop:: < Self > (),
-                "`Shape` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one"
+            ::indelible::__private::require(
+                !::indelible::__private::core::mem::needs_drop::<Self>(),
+                "`Shape` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one",
             );
-            ::core::assert!(
-                ::core::mem::align_of:: < Self > () <= 4096,
-                "`Shape` is aligned to more than 4096 bytes, a page: lower its `repr(align)`"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::align_of::<Self>() <= 4096,
+                "`Shape` is aligned to more than 4096 bytes, a page: lower its `repr(align)`",
             );
-            let () = <<Shape as __Types>::__F0 as ::indelible::Persistent>::CHECKED;
-            let () = <<Shape as __Types>::__F1 as ::indelible::Persistent>::CHECKED;
-            ::core::assert!(
-                ::core::mem::size_of:: < Self > () == ::core::mem::size_of:: < Self::Bits
-                > () && ::core::mem::align_of:: < Self > () == ::core::mem::align_of:: <
-                Self::Bits > (),
-                "the enum's layout is not that of the tokens the derive was given: another macro changed it"
+            let () = <<Shape as __Types>::__F0 as ::indelible::Persistent>::SOUND;
+            let () = <<Shape as __Types>::__F1 as ::indelible::Persistent>::SOUND;
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::size_of::<Self>()
+                    == ::indelible::__private::core::mem::size_of::<
+                        <Self as ::indelible::Persistent>::Bits,
+                    >()
+                    && ::indelible::__private::core::mem::align_of::<Self>()
+                        == ::indelible::__private::core::mem::align_of::<
+                            <Self as ::indelible::Persistent>::Bits,
+                        >(),
+                "the enum's layout is not that of the tokens the derive was given: another macro changed it",
             );
-            ::core::assert!(
-                (0_usize + ::core::mem::offset_of!(__Variant0 < < < Shape as __Types >
-                ::__F0 as ::indelible::Persistent > ::Bits >, 1)) ==
-                ::core::mem::size_of:: < u64 > (),
-                "`Shape::Circle` has padding before its field `radius`: padding has no defined value in memory; give the enum a larger integer `repr`, put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                (0_usize
+                    + ::indelible::__private::core::mem::offset_of!(
+                        __Variant0 < < < Shape as __Types > ::__F0 as
+                        ::indelible::Persistent > ::Bits >, 1
+                    )) == ::indelible::__private::core::mem::size_of::<u64>(),
+                "`Shape::Circle` has padding before its field `radius`: padding has no defined value in memory; give the enum a larger integer `repr`, put larger fields first, or fill the gap with a field of your own",
             );
             if (0_usize
-                + ::core::mem::offset_of!(
+                + ::indelible::__private::core::mem::offset_of!(
                     __Variant0 < < < Shape as __Types > ::__F0 as ::indelible::Persistent
                     > ::Bits >, 1
-                )) + ::core::mem::size_of::<<Shape as __Types>::__F0>()
-                < ::core::mem::size_of::<Self>()
+                ))
+                + ::indelible::__private::core::mem::size_of::<
+                    <Shape as __Types>::__F0,
+                >() < ::indelible::__private::core::mem::size_of::<Self>()
             {
                 ::indelible::__private::short_variant(
                     "variant `Shape::Circle` is shorter than the enum by ",
-                    ::core::mem::size_of::<Self>()
+                    ::indelible::__private::core::mem::size_of::<Self>()
                         - ((0_usize
-                            + ::core::mem::offset_of!(
+                            + ::indelible::__private::core::mem::offset_of!(
                                 __Variant0 < < < Shape as __Types > ::__F0 as
                                 ::indelible::Persistent > ::Bits >, 1
-                            )) + ::core::mem::size_of::<<Shape as __Types>::__F0>()),
+                            ))
+                            + ::indelible::__private::core::mem::size_of::<
+                                <Shape as __Types>::__F0,
+                            >()),
                     " bytes, which would be padding without a defined value: fill them with a field of your own, like `[u8; N]`, or put the large variant's fields behind a `Link`",
                 );
             }
             {
-                let mut __place = ::core::mem::MaybeUninit::<Self>::zeroed();
+                let mut __place = ::indelible::__private::core::mem::MaybeUninit::<
+                    Self,
+                >::zeroed();
                 unsafe { __place.as_mut_ptr().cast::<u64>().write(1) };
                 let __start = __place.as_ptr();
                 #[allow(unreachable_patterns)]
@@ -200,49 +232,58 @@ const _: () = {
                     Self::Circle { radius: __value0 } => {
                         true
                             && unsafe {
-                                ::core::ptr::from_ref(__value0)
+                                ::indelible::__private::core::ptr::from_ref(__value0)
                                     .cast::<u8>()
                                     .offset_from(__start.cast::<u8>())
                             }
                                 == ((0_usize
-                                    + ::core::mem::offset_of!(
+                                    + ::indelible::__private::core::mem::offset_of!(
                                         __Variant0 < < < Shape as __Types > ::__F0 as
                                         ::indelible::Persistent > ::Bits >, 1
                                     ))) as isize
                     }
                     _ => false,
                 };
-                ::core::assert!(
+                ::indelible::__private::require(
                     __same,
-                    "the enum's variants are not those of the tokens the derive was given: another macro changed them"
+                    "the enum's variants are not those of the tokens the derive was given: another macro changed them",
                 );
             }
-            ::core::assert!(
-                (0_usize + ::core::mem::offset_of!(__Variant1 < < < Shape as __Types >
-                ::__F1 as ::indelible::Persistent > ::Bits >, 1)) ==
-                ::core::mem::size_of:: < u64 > (),
-                "`Shape::Named` has padding before its field `0`: padding has no defined value in memory; give the enum a larger integer `repr`, put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                (0_usize
+                    + ::indelible::__private::core::mem::offset_of!(
+                        __Variant1 < < < Shape as __Types > ::__F1 as
+                        ::indelible::Persistent > ::Bits >, 1
+                    )) == ::indelible::__private::core::mem::size_of::<u64>(),
+                "`Shape::Named` has padding before its field `0`: padding has no defined value in memory; give the enum a larger integer `repr`, put larger fields first, or fill the gap with a field of your own",
             );
             if (0_usize
-                + ::core::mem::offset_of!(
+                + ::indelible::__private::core::mem::offset_of!(
                     __Variant1 < < < Shape as __Types > ::__F1 as ::indelible::Persistent
                     > ::Bits >, 1
-                )) + ::core::mem::size_of::<<Shape as __Types>::__F1>()
-                < ::core::mem::size_of::<Self>()
+                ))
+                + ::indelible::__private::core::mem::size_of::<
+                    <Shape as __Types>::__F1,
+                >() < ::indelible::__private::core::mem::size_of::<Self>()
             {
                 ::indelible::__private::short_variant(
                     "variant `Shape::Named` is shorter than the enum by ",
-                    ::core::mem::size_of::<Self>()
+                    ::indelible::__private::core::mem::size_of::<Self>()
                         - ((0_usize
-                            + ::core::mem::offset_of!(
+                            + ::indelible::__private::core::mem::offset_of!(
                                 __Variant1 < < < Shape as __Types > ::__F1 as
                                 ::indelible::Persistent > ::Bits >, 1
-                            )) + ::core::mem::size_of::<<Shape as __Types>::__F1>()),
+                            ))
+                            + ::indelible::__private::core::mem::size_of::<
+                                <Shape as __Types>::__F1,
+                            >()),
                     " bytes, which would be padding without a defined value: fill them with a field of your own, like `[u8; N]`, or put the large variant's fields behind a `Link`",
                 );
             }
             {
-                let mut __place = ::core::mem::MaybeUninit::<Self>::zeroed();
+                let mut __place = ::indelible::__private::core::mem::MaybeUninit::<
+                    Self,
+                >::zeroed();
                 unsafe { __place.as_mut_ptr().cast::<u64>().write(2) };
                 let __start = __place.as_ptr();
                 #[allow(unreachable_patterns)]
@@ -250,21 +291,21 @@ const _: () = {
                     Self::Named { 0: __value1 } => {
                         true
                             && unsafe {
-                                ::core::ptr::from_ref(__value1)
+                                ::indelible::__private::core::ptr::from_ref(__value1)
                                     .cast::<u8>()
                                     .offset_from(__start.cast::<u8>())
                             }
                                 == ((0_usize
-                                    + ::core::mem::offset_of!(
+                                    + ::indelible::__private::core::mem::offset_of!(
                                         __Variant1 < < < Shape as __Types > ::__F1 as
                                         ::indelible::Persistent > ::Bits >, 1
                                     ))) as isize
                     }
                     _ => false,
                 };
-                ::core::assert!(
+                ::indelible::__private::require(
                     __same,
-                    "the enum's variants are not those of the tokens the derive was given: another macro changed them"
+                    "the enum's variants are not those of the tokens the derive was given: another macro changed them",
                 );
             }
         };
@@ -285,7 +326,7 @@ const _: () = {
                                         ::indelible::__private::Field {
                                             name: "radius",
                                             offset: (0_usize
-                                                + ::core::mem::offset_of!(
+                                                + ::indelible::__private::core::mem::offset_of!(
                                                     __Variant0 < < < Shape as __Types > ::__F0 as
                                                     ::indelible::Persistent > ::Bits >, 1
                                                 )),
@@ -302,7 +343,7 @@ const _: () = {
                                         ::indelible::__private::Field {
                                             name: "0",
                                             offset: (0_usize
-                                                + ::core::mem::offset_of!(
+                                                + ::indelible::__private::core::mem::offset_of!(
                                                     __Variant1 < < < Shape as __Types > ::__F1 as
                                                     ::indelible::Persistent > ::Bits >, 1
                                                 )),
@@ -317,7 +358,7 @@ const _: () = {
             }
         }
         fn trace(
-            __bits: &Self::Bits,
+            __bits: &<Self as ::indelible::Persistent>::Bits,
             __visitor: &mut ::indelible::__private::Visitor<'_>,
         ) {
             let _ = (&__bits, &__visitor);
@@ -337,10 +378,13 @@ const _: () = {
             }
         }
         unsafe fn project<'__a>(
-            __this: ::core::ptr::NonNull<Self>,
-        ) -> Self::Fields<'__a> {
+            __this: ::indelible::__private::core::ptr::NonNull<Self>,
+        ) -> <Self as ::indelible::Persistent>::Fields<'__a> {
             unsafe { <Self as ::indelible::Persistent>::project_field(__this) }
         }
     }
-    const _: () = <Shape as ::indelible::Persistent>::CHECKED;
+    const _: () = {
+        let () = <Shape as ::indelible::Persistent>::CHECKED;
+        <Shape as ::indelible::Persistent>::SOUND
+    };
 };

@@ -27,13 +27,13 @@ const _: () = {
         type __F0 = [Word<T>; N];
         type __F1 = Link<Tree<T, N>>;
     }
-    /// The type of a value, by inference.
+    /// The type of a value, by inference. No path, because a path can lead elsewhere.
     #[allow(dead_code)]
-    fn __of<__F>(_: &__F) -> ::core::marker::PhantomData<__F> {
-        ::core::marker::PhantomData
+    fn __of<__F>(_: &__F) -> [*const __F; 0] {
+        []
     }
     #[allow(dead_code)]
-    fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
+    fn __is<__F>(_: [*const __F; 0]) {}
     ///The fields of a `Dirty` object, one by one.
     #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
     struct __Fields<'__a, T: ::indelible::Persistent, const N: usize>
@@ -54,7 +54,9 @@ const _: () = {
             '__a,
             <Tree<T, N> as __Types>::__F1,
         >,
-        __borrow: ::core::marker::PhantomData<&'__a mut Tree<T, N>>,
+        __borrow: ::indelible::__private::core::marker::PhantomData<
+            &'__a mut Tree<T, N>,
+        >,
     }
     #[automatically_derived]
     #[allow(dead_code, clippy::extra_unused_type_parameters)]
@@ -115,11 +117,11 @@ const _: () = {
             let __id = <Self as ::indelible::Persistent>::NAME_ID;
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::size_of::<Self>() as u64,
+                ::indelible::__private::core::mem::size_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::align_of::<Self>() as u64,
+                ::indelible::__private::core::mem::align_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -127,7 +129,7 @@ const _: () = {
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::offset_of!(Self, items) as u64,
+                ::indelible::__private::core::mem::offset_of!(Self, items) as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -139,7 +141,7 @@ const _: () = {
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::offset_of!(Self, left) as u64,
+                ::indelible::__private::core::mem::offset_of!(Self, left) as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -150,40 +152,61 @@ const _: () = {
         const CELLS: bool = false
             || <<Tree<T, N> as __Types>::__F0 as ::indelible::Persistent>::CELLS
             || <<Tree<T, N> as __Types>::__F1 as ::indelible::Persistent>::CELLS;
+        const LINKED: bool = false
+            || <<Tree<T, N> as __Types>::__F0 as ::indelible::Persistent>::LINKED
+            || <<Tree<T, N> as __Types>::__F1 as ::indelible::Persistent>::LINKED;
+        const FILLED: usize = 0
+            + <<Tree<T, N> as __Types>::__F0 as ::indelible::Persistent>::SIZE
+            + <<Tree<T, N> as __Types>::__F1 as ::indelible::Persistent>::SIZE;
         const CHECKED: () = {
-            ::core::assert!(
-                ! ::core::mem::needs_drop:: < Self > (),
-                "`Tree` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one"
+            ::indelible::__private::require(
+                !::indelible::__private::core::mem::needs_drop::<Self>(),
+                "`Tree` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one",
             );
-            ::core::assert!(
-                ::core::mem::align_of:: < Self > () <= 4096,
-                "`Tree` is aligned to more than 4096 bytes, a page: lower its `repr(align)`"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::align_of::<Self>() <= 4096,
+                "`Tree` is aligned to more than 4096 bytes, a page: lower its `repr(align)`",
             );
-            let () = <<Tree<T, N> as __Types>::__F0 as ::indelible::Persistent>::CHECKED;
-            let () = <<Tree<T, N> as __Types>::__F1 as ::indelible::Persistent>::CHECKED;
-            ::core::assert!(
-                ::core::mem::size_of:: < Self > () == ::core::mem::size_of:: < Self::Bits
-                > () && ::core::mem::align_of:: < Self > () == ::core::mem::align_of:: <
-                Self::Bits > () && ::core::mem::offset_of!(Self, items) ==
-                ::core::mem::offset_of!(Self::Bits, items) &&
-                ::core::mem::offset_of!(Self, left) ==
-                ::core::mem::offset_of!(Self::Bits, left),
-                "the struct's layout is not that of the tokens the derive was given: another macro changed it"
+            let () = <<Tree<T, N> as __Types>::__F0 as ::indelible::Persistent>::SOUND;
+            let () = <<Tree<T, N> as __Types>::__F1 as ::indelible::Persistent>::SOUND;
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::size_of::<Self>()
+                    == ::indelible::__private::core::mem::size_of::<
+                        <Self as ::indelible::Persistent>::Bits,
+                    >()
+                    && ::indelible::__private::core::mem::align_of::<Self>()
+                        == ::indelible::__private::core::mem::align_of::<
+                            <Self as ::indelible::Persistent>::Bits,
+                        >()
+                    && ::indelible::__private::core::mem::offset_of!(Self, items)
+                        == ::indelible::__private::core::mem::offset_of!(
+                            < Self as ::indelible::Persistent > ::Bits, items
+                        )
+                    && ::indelible::__private::core::mem::offset_of!(Self, left)
+                        == ::indelible::__private::core::mem::offset_of!(
+                            < Self as ::indelible::Persistent > ::Bits, left
+                        ),
+                "the struct's layout is not that of the tokens the derive was given: another macro changed it",
             );
-            ::core::assert!(
-                ::core::mem::offset_of!(Self, items) == 0,
-                "`Tree` has padding before its field `items`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::offset_of!(Self, items) == 0,
+                "`Tree` has padding before its field `items`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             );
-            ::core::assert!(
-                ::core::mem::offset_of!(Self, left) == ::core::mem::offset_of!(Self,
-                items) + ::core::mem::size_of:: < < Tree < T, N > as __Types > ::__F0 >
-                (),
-                "`Tree` has padding before its field `left`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::offset_of!(Self, left)
+                    == ::indelible::__private::core::mem::offset_of!(Self, items)
+                        + ::indelible::__private::core::mem::size_of::<
+                            <Tree<T, N> as __Types>::__F0,
+                        >(),
+                "`Tree` has padding before its field `left`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             );
-            ::core::assert!(
-                ::core::mem::size_of:: < Self > () == ::core::mem::offset_of!(Self, left)
-                + ::core::mem::size_of:: < < Tree < T, N > as __Types > ::__F1 > (),
-                "`Tree` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::size_of::<Self>()
+                    == ::indelible::__private::core::mem::offset_of!(Self, left)
+                        + ::indelible::__private::core::mem::size_of::<
+                            <Tree<T, N> as __Types>::__F1,
+                        >(),
+                "`Tree` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`",
             );
         };
         fn type_info() -> &'static ::indelible::__private::TypeInfo {
@@ -202,7 +225,9 @@ const _: () = {
                         &[
                             ::indelible::__private::Field {
                                 name: "items",
-                                offset: ::core::mem::offset_of!(Self, items),
+                                offset: ::indelible::__private::core::mem::offset_of!(
+                                    Self, items
+                                ),
                                 info: <<Tree<
                                     T,
                                     N,
@@ -210,7 +235,9 @@ const _: () = {
                             },
                             ::indelible::__private::Field {
                                 name: "left",
-                                offset: ::core::mem::offset_of!(Self, left),
+                                offset: ::indelible::__private::core::mem::offset_of!(
+                                    Self, left
+                                ),
                                 info: <<Tree<
                                     T,
                                     N,
@@ -222,7 +249,7 @@ const _: () = {
             }
         }
         fn trace(
-            __bits: &Self::Bits,
+            __bits: &<Self as ::indelible::Persistent>::Bits,
             __visitor: &mut ::indelible::__private::Visitor<'_>,
         ) {
             let _ = (&__bits, &__visitor);
@@ -242,8 +269,8 @@ const _: () = {
             );
         }
         unsafe fn project<'__a>(
-            __this: ::core::ptr::NonNull<Self>,
-        ) -> Self::Fields<'__a> {
+            __this: ::indelible::__private::core::ptr::NonNull<Self>,
+        ) -> <Self as ::indelible::Persistent>::Fields<'__a> {
             let __this = __this.as_ptr();
             __Fields {
                 items: unsafe {
@@ -262,7 +289,7 @@ const _: () = {
                         ::indelible::__private::not_null(&raw mut (*__this).left),
                     )
                 },
-                __borrow: ::core::marker::PhantomData,
+                __borrow: ::indelible::__private::core::marker::PhantomData,
             }
         }
     }

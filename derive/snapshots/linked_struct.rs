@@ -27,13 +27,13 @@ const _: () = {
         type __F1 = Word<i64>;
         type __F2 = Link<Account>;
     }
-    /// The type of a value, by inference.
+    /// The type of a value, by inference. No path, because a path can lead elsewhere.
     #[allow(dead_code)]
-    fn __of<__F>(_: &__F) -> ::core::marker::PhantomData<__F> {
-        ::core::marker::PhantomData
+    fn __of<__F>(_: &__F) -> [*const __F; 0] {
+        []
     }
     #[allow(dead_code)]
-    fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
+    fn __is<__F>(_: [*const __F; 0]) {}
     ///The fields of a `Dirty` object, one by one.
     #[allow(dead_code, non_snake_case, missing_docs, clippy::type_complexity)]
     pub struct __Fields<'__a> {
@@ -50,7 +50,7 @@ const _: () = {
             '__a,
             <Account as __Types>::__F2,
         >,
-        __borrow: ::core::marker::PhantomData<&'__a mut Account>,
+        __borrow: ::indelible::__private::core::marker::PhantomData<&'__a mut Account>,
     }
     #[automatically_derived]
     #[allow(dead_code, clippy::extra_unused_type_parameters)]
@@ -96,11 +96,11 @@ const _: () = {
             let __id = <Self as ::indelible::Persistent>::NAME_ID;
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::size_of::<Self>() as u64,
+                ::indelible::__private::core::mem::size_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::align_of::<Self>() as u64,
+                ::indelible::__private::core::mem::align_of::<Self>() as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -108,7 +108,7 @@ const _: () = {
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::offset_of!(Self, id) as u64,
+                ::indelible::__private::core::mem::offset_of!(Self, id) as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -120,7 +120,7 @@ const _: () = {
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::offset_of!(Self, balance) as u64,
+                ::indelible::__private::core::mem::offset_of!(Self, balance) as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -132,7 +132,7 @@ const _: () = {
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
-                ::core::mem::offset_of!(Self, next) as u64,
+                ::indelible::__private::core::mem::offset_of!(Self, next) as u64,
             );
             let __id = ::indelible::__private::fold_id(
                 __id,
@@ -144,46 +144,76 @@ const _: () = {
             || <<Account as __Types>::__F0 as ::indelible::Persistent>::CELLS
             || <<Account as __Types>::__F1 as ::indelible::Persistent>::CELLS
             || <<Account as __Types>::__F2 as ::indelible::Persistent>::CELLS;
+        const LINKED: bool = false
+            || <<Account as __Types>::__F0 as ::indelible::Persistent>::LINKED
+            || <<Account as __Types>::__F1 as ::indelible::Persistent>::LINKED
+            || <<Account as __Types>::__F2 as ::indelible::Persistent>::LINKED;
+        const FILLED: usize = 0
+            + <<Account as __Types>::__F0 as ::indelible::Persistent>::SIZE
+            + <<Account as __Types>::__F1 as ::indelible::Persistent>::SIZE
+            + <<Account as __Types>::__F2 as ::indelible::Persistent>::SIZE;
         const CHECKED: () = {
-            ::core::assert!(
-                ! ::core::mem::needs_drop:: < Self > (),
-                "`Account` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one"
+            ::indelible::__private::require(
+                !::indelible::__private::core::mem::needs_drop::<Self>(),
+                "`Account` has drop glue: nothing in persistent memory is ever dropped; remove the `Drop` implementation or the field that has one",
             );
-            ::core::assert!(
-                ::core::mem::align_of:: < Self > () <= 4096,
-                "`Account` is aligned to more than 4096 bytes, a page: lower its `repr(align)`"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::align_of::<Self>() <= 4096,
+                "`Account` is aligned to more than 4096 bytes, a page: lower its `repr(align)`",
             );
-            let () = <<Account as __Types>::__F0 as ::indelible::Persistent>::CHECKED;
-            let () = <<Account as __Types>::__F1 as ::indelible::Persistent>::CHECKED;
-            let () = <<Account as __Types>::__F2 as ::indelible::Persistent>::CHECKED;
-            ::core::assert!(
-                ::core::mem::size_of:: < Self > () == ::core::mem::size_of:: < Self::Bits
-                > () && ::core::mem::align_of:: < Self > () == ::core::mem::align_of:: <
-                Self::Bits > () && ::core::mem::offset_of!(Self, id) ==
-                ::core::mem::offset_of!(Self::Bits, id) && ::core::mem::offset_of!(Self,
-                balance) == ::core::mem::offset_of!(Self::Bits, balance) &&
-                ::core::mem::offset_of!(Self, next) ==
-                ::core::mem::offset_of!(Self::Bits, next),
-                "the struct's layout is not that of the tokens the derive was given: another macro changed it"
+            let () = <<Account as __Types>::__F0 as ::indelible::Persistent>::SOUND;
+            let () = <<Account as __Types>::__F1 as ::indelible::Persistent>::SOUND;
+            let () = <<Account as __Types>::__F2 as ::indelible::Persistent>::SOUND;
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::size_of::<Self>()
+                    == ::indelible::__private::core::mem::size_of::<
+                        <Self as ::indelible::Persistent>::Bits,
+                    >()
+                    && ::indelible::__private::core::mem::align_of::<Self>()
+                        == ::indelible::__private::core::mem::align_of::<
+                            <Self as ::indelible::Persistent>::Bits,
+                        >()
+                    && ::indelible::__private::core::mem::offset_of!(Self, id)
+                        == ::indelible::__private::core::mem::offset_of!(
+                            < Self as ::indelible::Persistent > ::Bits, id
+                        )
+                    && ::indelible::__private::core::mem::offset_of!(Self, balance)
+                        == ::indelible::__private::core::mem::offset_of!(
+                            < Self as ::indelible::Persistent > ::Bits, balance
+                        )
+                    && ::indelible::__private::core::mem::offset_of!(Self, next)
+                        == ::indelible::__private::core::mem::offset_of!(
+                            < Self as ::indelible::Persistent > ::Bits, next
+                        ),
+                "the struct's layout is not that of the tokens the derive was given: another macro changed it",
             );
-            ::core::assert!(
-                ::core::mem::offset_of!(Self, id) == 0,
-                "`Account` has padding before its field `id`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::offset_of!(Self, id) == 0,
+                "`Account` has padding before its field `id`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             );
-            ::core::assert!(
-                ::core::mem::offset_of!(Self, balance) == ::core::mem::offset_of!(Self,
-                id) + ::core::mem::size_of:: < < Account as __Types > ::__F0 > (),
-                "`Account` has padding before its field `balance`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::offset_of!(Self, balance)
+                    == ::indelible::__private::core::mem::offset_of!(Self, id)
+                        + ::indelible::__private::core::mem::size_of::<
+                            <Account as __Types>::__F0,
+                        >(),
+                "`Account` has padding before its field `balance`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             );
-            ::core::assert!(
-                ::core::mem::offset_of!(Self, next) == ::core::mem::offset_of!(Self,
-                balance) + ::core::mem::size_of:: < < Account as __Types > ::__F1 > (),
-                "`Account` has padding before its field `next`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::offset_of!(Self, next)
+                    == ::indelible::__private::core::mem::offset_of!(Self, balance)
+                        + ::indelible::__private::core::mem::size_of::<
+                            <Account as __Types>::__F1,
+                        >(),
+                "`Account` has padding before its field `next`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             );
-            ::core::assert!(
-                ::core::mem::size_of:: < Self > () == ::core::mem::offset_of!(Self, next)
-                + ::core::mem::size_of:: < < Account as __Types > ::__F2 > (),
-                "`Account` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`"
+            ::indelible::__private::require(
+                ::indelible::__private::core::mem::size_of::<Self>()
+                    == ::indelible::__private::core::mem::offset_of!(Self, next)
+                        + ::indelible::__private::core::mem::size_of::<
+                            <Account as __Types>::__F2,
+                        >(),
+                "`Account` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`",
             );
         };
         fn type_info() -> &'static ::indelible::__private::TypeInfo {
@@ -197,17 +227,23 @@ const _: () = {
                         &[
                             ::indelible::__private::Field {
                                 name: "id",
-                                offset: ::core::mem::offset_of!(Self, id),
+                                offset: ::indelible::__private::core::mem::offset_of!(
+                                    Self, id
+                                ),
                                 info: <<Account as __Types>::__F0 as ::indelible::Persistent>::type_info,
                             },
                             ::indelible::__private::Field {
                                 name: "balance",
-                                offset: ::core::mem::offset_of!(Self, balance),
+                                offset: ::indelible::__private::core::mem::offset_of!(
+                                    Self, balance
+                                ),
                                 info: <<Account as __Types>::__F1 as ::indelible::Persistent>::type_info,
                             },
                             ::indelible::__private::Field {
                                 name: "next",
-                                offset: ::core::mem::offset_of!(Self, next),
+                                offset: ::indelible::__private::core::mem::offset_of!(
+                                    Self, next
+                                ),
                                 info: <<Account as __Types>::__F2 as ::indelible::Persistent>::type_info,
                             },
                         ],
@@ -216,7 +252,7 @@ const _: () = {
             }
         }
         fn trace(
-            __bits: &Self::Bits,
+            __bits: &<Self as ::indelible::Persistent>::Bits,
             __visitor: &mut ::indelible::__private::Visitor<'_>,
         ) {
             let _ = (&__bits, &__visitor);
@@ -234,8 +270,8 @@ const _: () = {
             );
         }
         unsafe fn project<'__a>(
-            __this: ::core::ptr::NonNull<Self>,
-        ) -> Self::Fields<'__a> {
+            __this: ::indelible::__private::core::ptr::NonNull<Self>,
+        ) -> <Self as ::indelible::Persistent>::Fields<'__a> {
             let __this = __this.as_ptr();
             __Fields {
                 id: unsafe {
@@ -253,9 +289,12 @@ const _: () = {
                         ::indelible::__private::not_null(&raw mut (*__this).next),
                     )
                 },
-                __borrow: ::core::marker::PhantomData,
+                __borrow: ::indelible::__private::core::marker::PhantomData,
             }
         }
     }
-    const _: () = <Account as ::indelible::Persistent>::CHECKED;
+    const _: () = {
+        let () = <Account as ::indelible::Persistent>::CHECKED;
+        <Account as ::indelible::Persistent>::SOUND
+    };
 };

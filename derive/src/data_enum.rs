@@ -5,7 +5,7 @@
 //! out, takes offsets from them, and proves at compile time that the user's enum has each field there.
 
 use crate::check::literal;
-use crate::expand::{Parts, assemble, zerocopy_path};
+use crate::expand::{Parts, assemble, core_path, zerocopy_path};
 use crate::parse::{Input, Variant, bounded};
 use crate::path::{self, Path};
 use proc_macro2::{Literal, TokenStream};
@@ -41,17 +41,17 @@ pub fn expand(input: &Input, variants: &[Variant]) -> TokenStream {
     let generics = bounded(input);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let all = names(input, variants);
-    let zerocopy = zerocopy_path(krate);
+    let (core, zerocopy) = (core_path(krate), zerocopy_path(krate));
     let repr_tokens = &repr.tokens;
     let tag = match &repr.primitive {
         Some(primitive) => quote!(#primitive),
-        None => quote!(::core::ffi::c_int),
+        None => quote!(#core::ffi::c_int),
     };
 
     let params: Vec<&Ident> = all.iter().flat_map(|names| &names.params).collect();
     let paths: Vec<&Path> = all.iter().flat_map(|names| &names.paths).collect();
     let items = |name: &str| -> Vec<TokenStream> { paths.iter().map(|path| path.item(name)).collect() };
-    let [bits, checked, cells] = ["Bits", "CHECKED", "CELLS"].map(items);
+    let [bits, checked, cells, linked] = ["Bits", "SOUND", "CELLS", "LINKED"].map(items);
 
     let definitions = all.iter().map(|names| {
         let (ident, params, members) = (names.variant.ident, &names.params, names.members());
@@ -96,17 +96,17 @@ pub fn expand(input: &Input, variants: &[Variant]) -> TokenStream {
             let layouts: Vec<TokenStream> = all.iter().map(laid_out).collect();
             quote! {{
                 let mut __align = 1;
-                #(if ::core::mem::align_of::<#layouts>() > __align {
-                    __align = ::core::mem::align_of::<#layouts>();
+                #(if #core::mem::align_of::<#layouts>() > __align {
+                    __align = #core::mem::align_of::<#layouts>();
                 })*
-                ::core::mem::size_of::<#tag>().next_multiple_of(__align)
+                #core::mem::size_of::<#tag>().next_multiple_of(__align)
             }}
         }
     };
     let offset = |names: &Names, index: usize| {
         let layout = laid_out(names);
         let place = Literal::usize_unsuffixed(index + usize::from(!repr.c));
-        quote!((#union_at + ::core::mem::offset_of!(#layout, #place)))
+        quote!((#union_at + #core::mem::offset_of!(#layout, #place)))
     };
 
     let agrees = all.iter().map(|names| {
@@ -146,15 +146,26 @@ pub fn expand(input: &Input, variants: &[Variant]) -> TokenStream {
         }),
         fields_type: quote!(<<Self as #krate::Persistent>::Links as #krate::Flag>::Field<'__a, Self>),
         cells: quote!(false #(|| #cells)*),
+        linked: quote!(false #(|| #linked)*),
+        filled: {
+            let sums = all.iter().map(|names| {
+                let sizes = names.paths.iter().map(|path| path.item("SIZE"));
+                quote!(<#tag as #krate::Persistent>::SIZE #(+ #sizes)*)
+            });
+            quote! {{
+                let __size = <Self as #krate::Persistent>::SIZE;
+                if true #(&& #sums == __size)* { __size } else { 0 }
+            }}
+        },
         fingerprint: fingerprint(input, &all, &offset),
         kind: kind(input, &all, &offset),
         checks: {
             let variants = all.iter().map(|names| variant_checks(input, names, &tag, &union_at, &offset));
             quote! {
                 #(let () = #checked;)*
-                ::core::assert!(
-                    ::core::mem::size_of::<Self>() == ::core::mem::size_of::<Self::Bits>()
-                        && ::core::mem::align_of::<Self>() == ::core::mem::align_of::<Self::Bits>(),
+                #krate::__private::require(
+                    #core::mem::size_of::<Self>() == #core::mem::size_of::<<Self as #krate::Persistent>::Bits>()
+                        && #core::mem::align_of::<Self>() == #core::mem::align_of::<<Self as #krate::Persistent>::Bits>(),
                     "the enum's layout is not that of the tokens the derive was given: another macro changed it"
                 );
                 #(#variants)*
@@ -255,14 +266,15 @@ fn variant_checks(
     offset: &impl Fn(&Names, usize) -> TokenStream,
 ) -> TokenStream {
     let Input { ident, krate, repr, .. } = input;
+    let core = core_path(krate);
     let (variant, name) = (names.variant.ident, names.name());
     let mut checks = TokenStream::new();
-    let mut end = quote!(::core::mem::size_of::<#tag>());
+    let mut end = quote!(#core::mem::size_of::<#tag>());
     if repr.c {
         let message = format!(
             "`{ident}` has padding behind its tag: padding has no defined value in memory; use an integer `repr` as large as the alignment of its fields, like `#[repr(u64)]`"
         );
-        checks.extend(quote! { ::core::assert!(#union_at == #end, #message); });
+        checks.extend(quote! { #krate::__private::require(#union_at == #end, #message); });
     }
     for (index, field) in names.variant.fields.iter().enumerate() {
         let (offset, ty) = (offset(names, index), names.paths[index].ty());
@@ -270,14 +282,14 @@ fn variant_checks(
             "`{ident}::{name}` has padding before its field `{}`: padding has no defined value in memory; give the enum a larger integer `repr`, put larger fields first, or fill the gap with a field of your own",
             field.name
         );
-        checks.extend(quote! { ::core::assert!(#offset == #end, #message); });
-        end = quote!(#offset + ::core::mem::size_of::<#ty>());
+        checks.extend(quote! { #krate::__private::require(#offset == #end, #message); });
+        end = quote!(#offset + #core::mem::size_of::<#ty>());
     }
     let before = format!("variant `{ident}::{name}` is shorter than the enum by ");
     let after = " bytes, which would be padding without a defined value: fill them with a field of your own, like `[u8; N]`, or put the large variant's fields behind a `Link`";
     checks.extend(quote! {
-        if #end < ::core::mem::size_of::<Self>() {
-            #krate::__private::short_variant(#before, ::core::mem::size_of::<Self>() - (#end), #after);
+        if #end < #core::mem::size_of::<Self>() {
+            #krate::__private::short_variant(#before, #core::mem::size_of::<Self>() - (#end), #after);
         }
     });
 
@@ -289,19 +301,19 @@ fn variant_checks(
     let offsets: Vec<TokenStream> = (0..members.len()).map(|index| offset(names, index)).collect();
     checks.extend(quote! {
         {
-            let mut __place = ::core::mem::MaybeUninit::<Self>::zeroed();
+            let mut __place = #core::mem::MaybeUninit::<Self>::zeroed();
             unsafe { __place.as_mut_ptr().cast::<#tag>().write(#number) };
             let __start = __place.as_ptr();
             #[allow(unreachable_patterns)]
             let __same = match unsafe { &*__start } {
                 Self::#variant { #(#members: #values,)* } => {
                     true #(&& unsafe {
-                        ::core::ptr::from_ref(#values).cast::<u8>().offset_from(__start.cast::<u8>())
+                        #core::ptr::from_ref(#values).cast::<u8>().offset_from(__start.cast::<u8>())
                     } == (#offsets) as isize)*
                 }
                 _ => false,
             };
-            ::core::assert!(
+            #krate::__private::require(
                 __same,
                 "the enum's variants are not those of the tokens the derive was given: another macro changed them"
             );

@@ -37,12 +37,14 @@ pub fn stub(input: &DeriveInput) -> TokenStream {
                 const NAME_ID: u64 = 0;
                 const FINGERPRINT: u64 = 0;
                 const CELLS: bool = false;
+                const LINKED: bool = false;
+                const FILLED: usize = <Self as ::indelible::Persistent>::SIZE;
                 const CHECKED: () = ();
                 fn type_info() -> &'static ::indelible::__private::TypeInfo {
                     ::core::unreachable!()
                 }
                 fn trace(_: &(), _: &mut ::indelible::__private::Visitor<'_>) {}
-                unsafe fn project<'__a>(_: ::core::ptr::NonNull<Self>) -> Self::Fields<'__a> {}
+                unsafe fn project<'__a>(_: ::core::ptr::NonNull<Self>) -> <Self as ::indelible::Persistent>::Fields<'__a> {}
             }
         };
     }
@@ -65,6 +67,8 @@ pub struct Parts {
     pub links: TokenStream,
     pub fields_type: TokenStream,
     pub cells: TokenStream,
+    pub linked: TokenStream,
+    pub filled: TokenStream,
     pub fingerprint: TokenStream,
     pub kind: TokenStream,
     pub checks: TokenStream,
@@ -75,10 +79,24 @@ pub struct Parts {
 
 pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
     let Input { ident, krate, .. } = input;
+    let core = core_path(krate);
     let generics = bounded(input);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let Parts { bits, mirror, links, fields_type, cells, fingerprint, kind, checks, trace, project, items } =
-        parts;
+    let Parts {
+        bits,
+        mirror,
+        links,
+        fields_type,
+        cells,
+        linked,
+        filled,
+        fingerprint,
+        kind,
+        checks,
+        trace,
+        project,
+        items,
+    } = parts;
     let name = ident.to_string();
     let name = name.trim_start_matches("r#");
     let (ids, args) = arguments(&generics, krate);
@@ -89,7 +107,13 @@ pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
         format!("`{name}` is aligned to more than 4096 bytes, a page: lower its `repr(align)`");
     // A type without parameters is checked where it stands, others where they are used.
     let eager = generics.params.is_empty().then(|| {
-        quote! { const _: () = <#ident as #krate::Persistent>::CHECKED; }
+        quote! {
+            const _: () = {
+                // First, because it knows the fields' names.
+                let () = <#ident as #krate::Persistent>::CHECKED;
+                <#ident as #krate::Persistent>::SOUND
+            };
+        }
     });
     quote! {
         // Lints about the user's own code, in whose place much of this stands.
@@ -110,15 +134,17 @@ pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
                 };
                 const FINGERPRINT: u64 = {
                     let __id = <Self as #krate::Persistent>::NAME_ID;
-                    let __id = #krate::__private::fold_id(__id, ::core::mem::size_of::<Self>() as u64);
-                    let __id = #krate::__private::fold_id(__id, ::core::mem::align_of::<Self>() as u64);
+                    let __id = #krate::__private::fold_id(__id, #core::mem::size_of::<Self>() as u64);
+                    let __id = #krate::__private::fold_id(__id, #core::mem::align_of::<Self>() as u64);
                     #fingerprint
                     __id & #krate::__private::FINGERPRINT_MASK
                 };
                 const CELLS: bool = #cells;
+                const LINKED: bool = #linked;
+                const FILLED: usize = #filled;
                 const CHECKED: () = {
-                    ::core::assert!(!::core::mem::needs_drop::<Self>(), #drop_message);
-                    ::core::assert!(::core::mem::align_of::<Self>() <= 4096, #align_message);
+                    #krate::__private::require(!#core::mem::needs_drop::<Self>(), #drop_message);
+                    #krate::__private::require(#core::mem::align_of::<Self>() <= 4096, #align_message);
                     #checks
                 };
                 fn type_info() -> &'static #krate::__private::TypeInfo {
@@ -126,11 +152,11 @@ pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
                         &#krate::__private::TypeInfo::new::<Self>(#name, &[#(#args),*], #kind)
                     }
                 }
-                fn trace(__bits: &Self::Bits, __visitor: &mut #krate::__private::Visitor<'_>) {
+                fn trace(__bits: &<Self as #krate::Persistent>::Bits, __visitor: &mut #krate::__private::Visitor<'_>) {
                     let _ = (&__bits, &__visitor);
                     #trace
                 }
-                unsafe fn project<'__a>(__this: ::core::ptr::NonNull<Self>) -> Self::Fields<'__a> {
+                unsafe fn project<'__a>(__this: #core::ptr::NonNull<Self>) -> <Self as #krate::Persistent>::Fields<'__a> {
                     #project
                 }
             }
@@ -167,14 +193,15 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let members: Vec<&Member> = fields.iter().map(|field| &field.member).collect();
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-    let zerocopy = zerocopy_path(krate);
+    let (core, zerocopy) = (core_path(krate), zerocopy_path(krate));
     let repr = &input.repr.tokens;
 
     let paths = Path::all(input, fields.iter());
     let types = path::types(input, fields.iter());
     let items = |name: &str| -> Vec<TokenStream> { paths.iter().map(|path| path.item(name)).collect() };
-    let [bits, checked, cells, prints, infos, traces, projects] =
-        ["Bits", "CHECKED", "CELLS", "FINGERPRINT", "type_info", "trace", "project_field"].map(items);
+    let [bits, checked, cells, linked, sizes, prints, infos, traces, projects] =
+        ["Bits", "SOUND", "CELLS", "LINKED", "SIZE", "FINGERPRINT", "type_info", "trace", "project_field"]
+            .map(items);
 
     // The mirror has a parameter for each field's bits, so that what zerocopy derives for it says nothing
     // of the field's own type.
@@ -215,8 +242,12 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             Member::Unnamed(_) => quote!(#(#docs)* #vis #ty),
         })
         .chain([match fields.first().map(|field| &field.member) {
-            Some(Member::Unnamed(_)) => quote!(::core::marker::PhantomData<&'__a mut #ident #ty_generics>),
-            _ => quote!(__borrow: ::core::marker::PhantomData<&'__a mut #ident #ty_generics>),
+            Some(Member::Unnamed(_)) => {
+                quote!(#core::marker::PhantomData<&'__a mut #ident #ty_generics>)
+            }
+            _ => {
+                quote!(__borrow: #core::marker::PhantomData<&'__a mut #ident #ty_generics>)
+            }
         }])
         .collect();
     let marker: Member = match fields.first().map(|field| &field.member) {
@@ -254,10 +285,10 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
     let mut end = quote!(0);
     let mut checks = quote! {
         #(let () = #checked;)*
-        ::core::assert!(
-            ::core::mem::size_of::<Self>() == ::core::mem::size_of::<Self::Bits>()
-                && ::core::mem::align_of::<Self>() == ::core::mem::align_of::<Self::Bits>()
-                #(&& ::core::mem::offset_of!(Self, #members) == ::core::mem::offset_of!(Self::Bits, #members))*,
+        #krate::__private::require(
+            #core::mem::size_of::<Self>() == #core::mem::size_of::<<Self as #krate::Persistent>::Bits>()
+                && #core::mem::align_of::<Self>() == #core::mem::align_of::<<Self as #krate::Persistent>::Bits>()
+                #(&& #core::mem::offset_of!(Self, #members) == #core::mem::offset_of!(<Self as #krate::Persistent>::Bits, #members))*,
             "the struct's layout is not that of the tokens the derive was given: another macro changed it"
         );
     };
@@ -267,15 +298,16 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             "`{ident}` has padding before its field `{}`: padding has no defined value in memory; put larger fields first, or fill the gap with a field of your own",
             field.name
         );
+        let (krate, core) = (path::at(quote!(#krate), path.first()), path::at(core.clone(), path.first()));
         checks.extend(quote_spanned! {path.first()=>
-            ::core::assert!(::core::mem::offset_of!(Self, #member) == #end, #message);
+            #krate::__private::require(#core::mem::offset_of!(Self, #member) == #end, #message);
         });
-        end = quote!(::core::mem::offset_of!(Self, #member) + ::core::mem::size_of::<#ty>());
+        end = quote!(#core::mem::offset_of!(Self, #member) + #core::mem::size_of::<#ty>());
     }
     let message = format!(
         "`{ident}` has padding at its end: padding has no defined value in memory; fill the gap with a field of your own, like `_rest: [u8; N]`"
     );
-    checks.extend(quote! { ::core::assert!(::core::mem::size_of::<Self>() == #end, #message); });
+    checks.extend(quote! { #krate::__private::require(#core::mem::size_of::<Self>() == #end, #message); });
 
     let parts = Parts {
         bits: quote!(__Bits<#(#bits),*>),
@@ -286,10 +318,12 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
         }),
         fields_type: quote!(__Fields #projection_ty),
         cells: quote!(false #(|| #cells)*),
+        linked: quote!(false #(|| #linked)*),
+        filled: quote!(0 #(+ #sizes)*),
         fingerprint: quote! {
             #(
                 let __id = #krate::__private::fold_id(__id, #krate::__private::name_id(#names));
-                let __id = #krate::__private::fold_id(__id, ::core::mem::offset_of!(Self, #members) as u64);
+                let __id = #krate::__private::fold_id(__id, #core::mem::offset_of!(Self, #members) as u64);
                 let __id = #krate::__private::fold_id(__id, #prints);
             )*
         },
@@ -297,7 +331,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
             #krate::__private::Kind::Struct(&[#(
                 #krate::__private::Field {
                     name: #names,
-                    offset: ::core::mem::offset_of!(Self, #members),
+                    offset: #core::mem::offset_of!(Self, #members),
                     info: #infos,
                 }
             ),*])
@@ -312,7 +346,7 @@ fn expand_struct(input: &Input, fields: &[Field]) -> TokenStream {
                         #projects(#krate::__private::not_null(&raw mut (*__this).#members))
                     },
                 )*
-                #marker: ::core::marker::PhantomData,
+                #marker: #core::marker::PhantomData,
             }
         },
         items,
@@ -337,7 +371,7 @@ fn definition(
 
 fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
     let Input { ident, vis, krate, .. } = input;
-    let zerocopy = zerocopy_path(krate);
+    let (core, zerocopy) = (core_path(krate), zerocopy_path(krate));
     let repr = &input.repr.tokens;
     let idents: Vec<&Ident> = variants.iter().map(|variant| variant.ident).collect();
     let names: Vec<String> =
@@ -364,6 +398,8 @@ fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
         links: quote!(#krate::No),
         fields_type: quote!(&'__a mut Self),
         cells: quote!(false),
+        linked: quote!(false),
+        filled: quote!(<Self as #krate::Persistent>::SIZE),
         fingerprint: quote! {
             #(
                 let __id = #krate::__private::fold_id(__id, #krate::__private::name_id(#names));
@@ -380,8 +416,8 @@ fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
             ),*])
         },
         checks: quote! {
-            ::core::assert!(
-                ::core::mem::size_of::<Self>() == ::core::mem::size_of::<__Bits>()
+            #krate::__private::require(
+                #core::mem::size_of::<Self>() == #core::mem::size_of::<__Bits>()
                     #(&& #ident::#idents as i128 == __Bits::#idents as i128)*,
                 "the enum's discriminants are not those of the tokens the derive was given"
             );
@@ -402,6 +438,11 @@ fn expand_enum(input: &Input, variants: &[Variant]) -> TokenStream {
         },
     };
     assemble(input, parts)
+}
+
+/// Where core is. By the crate, because `::core` may be a crate of the user's own.
+pub fn core_path(krate: &syn::Path) -> TokenStream {
+    quote!(#krate::__private::core)
 }
 
 /// Where zerocopy is, in the form that its derives take.

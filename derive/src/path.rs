@@ -97,15 +97,16 @@ pub fn types<'a>(input: &Input, fields: impl Iterator<Item = &'a Field<'a>>) -> 
         #[automatically_derived]
         impl #impl_generics __Types for #ident #ty_generics #where_clause { #(type #names = #types;)* }
 
-        /// The type of a value, by inference.
+        /// The type of a value, by inference. No path, because a path can lead elsewhere.
         #[allow(dead_code)]
-        fn __of<__F>(_: &__F) -> ::core::marker::PhantomData<__F> { ::core::marker::PhantomData }
+        fn __of<__F>(_: &__F) -> [*const __F; 0] { [] }
         #[allow(dead_code)]
-        fn __is<__F>(_: ::core::marker::PhantomData<__F>) {}
+        fn __is<__F>(_: [*const __F; 0]) {}
     }
 }
 
-fn at(tokens: TokenStream, span: Span) -> TokenStream {
+/// These tokens, as if they stood there.
+pub fn at(tokens: TokenStream, span: Span) -> TokenStream {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     tokens.iter_mut().for_each(|token| token.set_span(span));
     tokens.into_iter().collect()

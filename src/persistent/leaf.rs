@@ -24,7 +24,9 @@ macro_rules! leaves {
             const NAME_ID: u64 = name_id(stringify!($type));
             const FINGERPRINT: u64 = <Self as Persistent>::NAME_ID & FINGERPRINT_MASK;
             const CELLS: bool = false;
-            const CHECKED: () = ();
+            const LINKED: bool = false;
+    const FILLED: usize = size_of::<Self>();
+    const CHECKED: () = ();
             fn type_info() -> &'static TypeInfo {
                 const { &TypeInfo::new::<$type>(stringify!($type), &[], Kind::Leaf) }
             }
@@ -53,6 +55,8 @@ unsafe impl<T: Target + ?Sized> Persistent for PhantomData<T> {
     const NAME_ID: u64 = fold_id(name_id("PhantomData"), T::TARGET_ID);
     const FINGERPRINT: u64 = <Self as Persistent>::NAME_ID & FINGERPRINT_MASK;
     const CELLS: bool = false;
+    const LINKED: bool = false;
+    const FILLED: usize = size_of::<Self>();
     const CHECKED: () = ();
     fn type_info() -> &'static TypeInfo {
         const { &TypeInfo::new::<Self>("PhantomData", &[Arg::Type(T::target_info)], Kind::Leaf) }
@@ -69,7 +73,9 @@ unsafe impl<T: Persistent, const N: usize> Persistent for [T; N] {
     const NAME_ID: u64 = fold_id(fold_id(name_id("[;]"), T::NAME_ID), N as u64);
     const FINGERPRINT: u64 = fold_id(fold_id(name_id("[;]"), T::FINGERPRINT), N as u64) & FINGERPRINT_MASK;
     const CELLS: bool = T::CELLS;
-    const CHECKED: () = T::CHECKED;
+    const LINKED: bool = T::LINKED;
+    const FILLED: usize = size_of::<Self>();
+    const CHECKED: () = T::SOUND;
     fn type_info() -> &'static TypeInfo {
         const { &TypeInfo::new::<Self>("[;]", &[], Kind::Array(T::type_info, N)) }
     }
@@ -97,6 +103,8 @@ unsafe impl<T: Target + ?Sized> Persistent for Link<T> {
     const NAME_ID: u64 = fold_id(name_id("Link"), T::TARGET_ID);
     const FINGERPRINT: u64 = <Self as Persistent>::NAME_ID & FINGERPRINT_MASK;
     const CELLS: bool = true;
+    const LINKED: bool = true;
+    const FILLED: usize = size_of::<Self>();
     const CHECKED: () = ();
     fn type_info() -> &'static TypeInfo {
         const { &TypeInfo::new::<Self>("Link", &[], Kind::Link(T::target_info)) }
@@ -115,6 +123,8 @@ unsafe impl<T: Copy + Persistent<Links = No>> Persistent for Word<T> {
     const NAME_ID: u64 = fold_id(name_id("Word"), T::NAME_ID);
     const FINGERPRINT: u64 = fold_id(name_id("Word"), T::FINGERPRINT) & FINGERPRINT_MASK;
     const CELLS: bool = true;
+    const LINKED: bool = false;
+    const FILLED: usize = size_of::<Self>();
     const CHECKED: () = Word::<T>::FITS;
     fn type_info() -> &'static TypeInfo {
         const { &TypeInfo::new::<Self>("Word", &[], Kind::Word(T::type_info)) }

@@ -50,9 +50,42 @@ pub unsafe trait Persistent: Send + Sync + Sized + 'static {
     /// Whether there is a link or a word inside.
     #[doc(hidden)]
     const CELLS: bool;
-    /// Fails to evaluate if the layout breaks a rule; evaluated wherever an object is made.
+    /// Whether there is a link inside. The derive finds it without naming [`Flag`].
+    #[doc(hidden)]
+    const LINKED: bool;
+    /// Bytes of all fields together, the tag of an enum included; 0 if its variants differ.
+    #[doc(hidden)]
+    const FILLED: usize;
+    /// Fails to evaluate if the derive finds that the layout breaks a rule; it knows the fields' names.
     #[doc(hidden)]
     const CHECKED: ();
+    /// Not for implementors to give.
+    #[doc(hidden)]
+    const SIZE: usize = size_of::<Self>();
+    /// Fails to evaluate if the layout breaks a rule; evaluated wherever an object is made. Not for
+    /// implementors to give: the names in an expansion may lead to a module of the user's own
+    /// (`#[persistent(crate = "…")]`, `extern crate self as core`), those here don't.
+    #[doc(hidden)]
+    const SOUND: () = {
+        let () = Self::CHECKED;
+        require(
+            Self::LINKED == <Self::Links as Flag>::LINKED,
+            "`Links` does not say what the fields do: the derive was led to another `Flag` than this crate's",
+        );
+        require(
+            Self::FILLED == size_of::<Self>(),
+            "the type has padding, which has no defined value in memory",
+        );
+        require(
+            size_of::<Self>() == size_of::<Self::Bits>() && align_of::<Self>() == align_of::<Self::Bits>(),
+            "the type's layout is not that of the tokens the derive was given: another macro changed it",
+        );
+        require(
+            !std::mem::needs_drop::<Self>(),
+            "the type has drop glue: nothing in persistent memory is ever dropped",
+        );
+        require(align_of::<Self>() <= 4096, "the type is aligned to more than 4096 bytes, a page");
+    };
 
     #[doc(hidden)]
     fn type_info() -> &'static TypeInfo;
@@ -112,7 +145,7 @@ pub unsafe trait Target: Send + Sync + 'static {
 unsafe impl<T: Persistent> Target for T {
     type Links = <T as Persistent>::Links;
     const TARGET_ID: u64 = <T as Persistent>::NAME_ID;
-    const TARGET_CHECKED: () = <T as Persistent>::CHECKED;
+    const TARGET_CHECKED: () = <T as Persistent>::SOUND;
     const FIXED_SIZE: Option<usize> = Some(size_of::<T>());
     fn target_info() -> &'static TypeInfo {
         T::type_info()
@@ -131,7 +164,7 @@ unsafe impl<T: Persistent> Target for [T] {
     type Links = <T as Persistent>::Links;
     const TARGET_ID: u64 = fold_id(name_id("[]"), <T as Persistent>::NAME_ID);
     const TARGET_CHECKED: () = {
-        let () = <T as Persistent>::CHECKED;
+        let () = <T as Persistent>::SOUND;
         require(size_of::<T>() > 0, "a slice of zero-sized elements has no place in a region");
     };
     const FIXED_SIZE: Option<usize> = None;
@@ -165,9 +198,11 @@ unsafe impl Target for str {
     }
 }
 
-/// An assertion for constants. The compiler shows it at its caller, not inside a macro of `core`.
+/// An assertion for constants, also the derive's. The compiler shows it at its caller, not inside a macro of
+/// `core`.
+#[doc(hidden)]
 #[track_caller]
-pub(crate) const fn require(holds: bool, rule: &str) {
+pub const fn require(holds: bool, rule: &str) {
     if !holds {
         panic!("{}", rule);
     }
@@ -193,6 +228,8 @@ pub enum No {}
 
 /// [`Yes`] or [`No`]. Sealed.
 pub trait Flag: Project {
+    #[doc(hidden)]
+    const LINKED: bool;
     /// `Yes` if either is.
     #[doc(hidden)]
     type Or<F: Flag>: Flag;
@@ -211,10 +248,12 @@ pub(crate) trait Project: Sized {
 }
 
 impl Flag for Yes {
+    const LINKED: bool = true;
     type Or<F: Flag> = Yes;
     type Field<'a, T: 'a> = &'a T;
 }
 impl Flag for No {
+    const LINKED: bool = false;
     type Or<F: Flag> = F;
     type Field<'a, T: 'a> = &'a mut T;
 }

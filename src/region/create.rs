@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The layout of a new region, and its schema text.
 pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layout, String) {
-    const { R::CHECKED };
+    const { R::SOUND };
     let text = schema::text(R::type_info());
     let layout = Layout {
         region_id,

@@ -49,7 +49,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     exact_len: u64,
     origin: Origin,
 ) -> Result<(Engine, bool)> {
-    const { R::CHECKED };
+    const { R::SOUND };
     let (map, path) = (medium.map(), medium.path());
 
     // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.

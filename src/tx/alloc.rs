@@ -27,7 +27,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[inline]
     #[track_caller]
     pub fn alloc<T: Persistent>(&self, value: T) -> Result<Pm<'t, T, Dirty>> {
-        const { T::CHECKED };
+        const { T::SOUND };
         let at = self.block(T::type_info(), 1, size_of::<T>(), Location::caller())?;
         // SAFETY: a block of this size and alignment, this transaction's own.
         let object = unsafe { object::write(self.medium.map(), at, value) };
