@@ -484,6 +484,41 @@ fn a_slot_of_the_outer_region_is_nothing_to_the_inner_one() {
 
 // --- Threads --------------------------------------------------------------------------------------------
 
+/// While the handle is `Dirty`, another thread may write through it: reading the object would be a race.
+#[test]
+fn the_recorder_reads_an_object_only_when_its_handle_is_given_back() {
+    use indelible::power::{EventKind, region};
+    let mut region = region(1 << 20, root()).expect("memory");
+    let (early, late) = (0x1111_2222_3333_4444, 0x5555_6666_7777_0000);
+    region
+        .transact(|tx, root| {
+            let mut open = tx.alloc(node(early))?;
+            let other = tx.alloc(node(1))?;
+            let other = tx.persist(other)?; // a flush and a fence, while `open` is written
+            *open.fields().key = late;
+            let open = tx.persist(open)?;
+            tx.publish(&root.slots[0], open);
+            tx.publish(&root.slots[1], other);
+            Ok(())
+        })
+        .expect("it commits");
+    let trace = region.medium().trace();
+    let stored = |sought: u64| {
+        trace
+            .events()
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Store { value, .. } if value == sought))
+    };
+    assert!(stored(late), "what was flushed was found");
+    // `node` gives it to the key and to a word, and the word keeps it.
+    let early = trace
+        .events()
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Store { value, .. } if value == early))
+        .count();
+    assert_eq!(early, 1, "the key was read before its handle was given back");
+}
+
 #[test]
 fn dirty_objects_are_filled_by_other_threads_and_read_by_many() {
     let mut region = region();

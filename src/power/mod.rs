@@ -103,7 +103,7 @@
 //! # What it does not see
 //!
 //! - A value that a `Dirty` object had for a while. Such an object is written through `&mut`, and the recorder
-//!   compares it with what it was at the next event: what was overwritten between two events is not tried.
+//!   compares it when its handle is given to `flush`: what was overwritten before that is not tried.
 //!   Nothing reaches the object then.
 //! - Anything outside of the region: other files, what was printed or sent. [`Log::acknowledge`] stands for it.
 //! - Two different records with the same checksum. One in 2^64 is expected, and it is not looked for.

@@ -17,8 +17,10 @@ use std::thread::{self, ThreadId};
 /// Anonymous memory in which every event is recorded. Regions on it are made by
 /// [`power::region`](super::region), and by the explorer.
 ///
-/// Stores to objects that are still `Dirty` go through `&mut` and are found by comparing at the next event:
-/// a value that is overwritten between two events is not seen.
+/// Stores to an object that is `Dirty` go through `&mut`, and are found by comparing when its handle is given
+/// to `flush`, or when the transaction is over: before that somebody may be writing it, on another thread too.
+/// A value that is overwritten before is not seen. Nothing leads to the object until then, so recovery can't
+/// tell when it was stored.
 #[derive(Clone)]
 pub struct Recorder {
     map: Arc<Map>,
@@ -54,8 +56,6 @@ pub(crate) struct State {
 struct DirtyBlock {
     extent: Extent,
     origin: Origin,
-    /// Nothing was looked for in it yet.
-    fresh: bool,
 }
 
 /// What opening a region does about stores that an earlier process left visible.
@@ -214,9 +214,7 @@ impl Recorder {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.find_stores(&self.map);
-        state
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was recorded so far.
@@ -259,21 +257,19 @@ impl State {
         self.events.push(Event { kind, thread, origin, site });
     }
 
-    /// Stores through `&mut` since the last event.
-    fn find_stores(&mut self, map: &Map) {
-        for index in 0..self.dirty.len() {
-            let DirtyBlock { extent, origin, fresh } = self.dirty[index];
-            for word in extent.start / WORD..(extent.start + extent.len) / WORD {
-                let value = map.load(word * WORD);
-                // A new object writes all its words, and one may happen to be what memory shows for a word
-                // that a crash left open.
-                let unseen = fresh && self.machine.undecided(word).is_some();
-                if unseen || value != self.machine.visible(word) {
-                    self.machine.store(word, value, origin);
-                    self.log(EventKind::Store { word, value }, origin, origin);
-                }
+    /// The block that starts there is no longer written through `&mut`: nobody but the engine has it now. Its
+    /// stores are found.
+    fn end(&mut self, map: &Map, start: usize) {
+        let Some(index) = self.dirty.iter().position(|block| block.extent.start == start) else { return };
+        let DirtyBlock { extent, origin } = self.dirty.swap_remove(index);
+        for word in extent.start / WORD..(extent.start + extent.len) / WORD {
+            let value = map.load(word * WORD);
+            // A new object writes all its words, and one may happen to be what memory shows for a word that a
+            // crash left open.
+            if self.machine.undecided(word).is_some() || value != self.machine.visible(word) {
+                self.machine.store(word, value, origin);
+                self.log(EventKind::Store { word, value }, origin, origin);
             }
-            self.dirty[index].fresh = false;
         }
     }
 
@@ -486,14 +482,13 @@ impl MediumImpl for Recorder {
     }
 
     fn begin(&self, extent: Extent, origin: Origin) {
-        self.state().dirty.push(DirtyBlock { extent, origin, fresh: true });
+        self.state().dirty.push(DirtyBlock { extent, origin });
     }
 
     fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
+        self.state().end(&self.map, header.addr() - self.map.address());
         // A verb asked for it, in the program's line.
         self.flush_from(header, HEADER + len, origin, origin);
-        let start = header.addr() - self.map.address();
-        self.state().dirty.retain(|block| block.extent.start != start);
     }
 
     fn flush_block_line(&self, header: *const u8, len: usize, origin: Origin) {
@@ -504,30 +499,28 @@ impl MediumImpl for Recorder {
     fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
         let site = Location::caller();
         let start = header.addr() - self.map.address();
-        // The header and what else was stored so far is ordinary.
-        drop(self.state());
         object::write_behind_header(&self.map, header, bytes);
         let end = start + HEADER + bytes.len();
         let whole = (start + HEADER).next_multiple_of(LINE)..(end / LINE * LINE);
         {
-            // Without `find_stores`: the words of whole lines were streamed.
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state();
             let thread = state.thread();
             for word in whole.start / WORD..whole.end.max(whole.start) / WORD {
                 let value = self.map.load(word * WORD);
                 state.machine.stream(thread, word, value, origin);
                 state.log(EventKind::Stream { word, value }, origin, site);
             }
+            // The header and the ragged edges are ordinary stores.
+            state.end(&self.map, start);
         }
         let tail = whole.end.max(whole.start).min(end);
         self.flush(header, whole.start.min(end) - start, origin);
         self.flush(header.wrapping_add(tail - start), end - tail, origin);
-        self.state().dirty.retain(|block| block.extent.start != start);
         self.fence(origin)
     }
 
     fn abandon(&self, extent: Extent) {
-        self.state().dirty.retain(|block| block.extent != extent);
+        self.state().end(&self.map, extent.start);
     }
 }
 
