@@ -1,0 +1,155 @@
+/* PMDK's side of each row, and its floor: the stores, flushes and fences that the work can't do without. */
+#include <libpmemobj.h>
+#include <stdint.h>
+#include <stddef.h>
+
+POBJ_LAYOUT_BEGIN(peers);
+POBJ_LAYOUT_ROOT(peers, struct root);
+POBJ_LAYOUT_TOID(peers, struct node);
+POBJ_LAYOUT_END(peers);
+
+struct node { /* 48 bytes */
+	uint64_t id;
+	uint64_t value[3];
+	TOID(struct node) next;
+};
+
+struct line {
+	uint64_t word, rest[7];
+};
+
+struct root {
+	struct line words[64]; /* each in a line of its own */
+	TOID(struct node) list;
+};
+
+static PMEMobjpool *pool;
+static TOID(struct root) root;
+
+int peer_open(const char *path)
+{
+	pool = pmemobj_create(path, POBJ_LAYOUT_NAME(peers), (size_t)256 << 20, 0600);
+	if (!pool)
+		return -1;
+	root = POBJ_ROOT(pool, struct root);
+	return sizeof(struct node) == 48 ? 0 : -2;
+}
+
+void peer_close(void)
+{
+	pmemobj_close(pool);
+}
+
+void peer_store(uint64_t value)
+{
+	D_RW(root)->words[0].word = value;
+	pmemobj_persist(pool, &D_RW(root)->words[0].word, sizeof(uint64_t));
+}
+
+int peer_words(uint64_t count, uint64_t value)
+{
+	volatile int result = 0;
+	TX_BEGIN(pool) {
+		for (uint64_t i = 0; i < count; i++) {
+			uint64_t *word = &D_RW(root)->words[i].word;
+			pmemobj_tx_add_range_direct(word, sizeof(*word));
+			*word = value;
+		}
+	} TX_ONABORT {
+		result = -1;
+	} TX_END
+	return result;
+}
+
+static int construct(PMEMobjpool *p, void *at, void *id)
+{
+	struct node *node = at;
+	node->id = *(uint64_t *)id;
+	node->value[0] = node->value[1] = node->value[2] = node->id;
+	node->next = D_RO(root)->list;
+	pmemobj_persist(p, node, sizeof(*node));
+	return 0;
+}
+
+int peer_push_new(uint64_t id)
+{
+	return POBJ_NEW(pool, &D_RW(root)->list, struct node, construct, &id);
+}
+
+int peer_push_tx(uint64_t id)
+{
+	volatile int result = 0;
+	TX_BEGIN(pool) {
+		TOID(struct node) node = TX_NEW(struct node);
+		D_RW(node)->id = id;
+		D_RW(node)->value[0] = D_RW(node)->value[1] = D_RW(node)->value[2] = id;
+		D_RW(node)->next = D_RO(root)->list;
+		TX_ADD_FIELD(root, list);
+		D_RW(root)->list = node;
+	} TX_ONABORT {
+		result = -1;
+	} TX_END
+	return result;
+}
+
+/* Frees the list; not measured. */
+int peer_clear(void)
+{
+	while (!TOID_IS_NULL(D_RO(root)->list)) {
+		TOID(struct node) node = D_RO(root)->list;
+		D_RW(root)->list = D_RO(node)->next;
+		pmemobj_persist(pool, &D_RW(root)->list, sizeof(D_RO(root)->list));
+		POBJ_FREE(&node);
+	}
+	return 0;
+}
+
+/* --- floors: the instruction that indelible has chosen on this CPU --- */
+
+static inline void flush(void *at, int instruction)
+{
+	switch (instruction) {
+	case 0: __asm__ volatile("clwb (%0)" : : "r"(at) : "memory"); break;
+	case 1: __asm__ volatile("clflushopt (%0)" : : "r"(at) : "memory"); break;
+	default: __asm__ volatile("clflush (%0)" : : "r"(at) : "memory"); break;
+	}
+}
+
+static inline void fence(void)
+{
+	__asm__ volatile("sfence" : : : "memory");
+}
+
+void floor_store(volatile uint64_t *memory, int instruction, uint64_t value)
+{
+	memory[0] = value;
+	flush((void *)memory, instruction);
+	fence();
+}
+
+/* A node's line, a fence, the slot's line, a fence. `at` is the word where the node's line begins. */
+void floor_push(volatile uint64_t *memory, int instruction, uint64_t at, uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		memory[at + i] = value;
+	flush((void *)&memory[at], instruction);
+	fence();
+	memory[0] = at;
+	flush((void *)memory, instruction);
+	fence();
+}
+
+/* A record of 24 bytes and 16 for each word, a fence, the words in as many lines flushed. */
+void floor_words(volatile uint64_t *memory, int instruction, uint64_t count, uint64_t value)
+{
+	volatile uint64_t *record = memory + 1024 + (value & 1) * 256, *end = record + 3 + 2 * count;
+	for (volatile uint64_t *word = record; word < end; word++)
+		*word = value;
+	for (volatile uint64_t *line = record; line < end; line += 8)
+		flush((void *)line, instruction);
+	fence();
+	for (uint64_t i = 0; i < count; i++)
+		memory[8 * i] = value;
+	for (uint64_t i = 0; i < count; i++)
+		flush((void *)&memory[8 * i], instruction);
+}
