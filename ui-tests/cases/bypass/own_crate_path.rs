@@ -10,7 +10,7 @@ mod fake {
 
     impl<X: indelible::Flag> Flag for X {
         type Or<F: indelible::Flag> = indelible::No;
-        type Field<'a, T: 'a> = &'a mut T;
+        type Field<'a, T: 'a> = <X as indelible::Flag>::Field<'a, T>;
     }
 }
 
