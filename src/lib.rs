@@ -105,6 +105,7 @@
 //! | [`Read`], [`Committed`] | code that reads inside and outside of transactions |
 //! | [`Persistent`], [`Target`] | what may be stored, and what a link may lead to |
 //! | [`medium`] | `MapSync`, `PageCache`, `Auto`, `Emulated` |
+//! | [`collections`] | containers in safe code on all of this |
 //! | [`Error`] | everything that can go wrong, and what to do about it |
 //! | `power` (feature `power`) | the power-failure explorer: tries recovery on every image that a crash could leave |
 
@@ -117,6 +118,7 @@ compile_error!("indelible knows the persistence instructions of x86-64 and aarch
 
 extern crate self as indelible;
 
+pub mod collections;
 mod error;
 mod flush;
 mod link;

@@ -1,0 +1,9 @@
+//! Containers in safe code on the public API: nothing here is `unsafe`, and nothing here is privileged.
+//!
+//! Each lives inline in a struct of yours, takes a few words there, and is changed through a transaction that
+//! is passed to each call, so that one transaction can change several of them, and words beside them, together
+//! or not at all. What an aborted transaction did to them is as if it had never been.
+
+// The crate denies it too; here nothing may allow it again. (Not `forbid`: what `#[derive(Persistent)]` expands
+// to allows it for itself. `tests/collections` reads the source for the rest.)
+#![deny(unsafe_code)]
