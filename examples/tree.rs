@@ -161,7 +161,7 @@ mod tests {
             })?;
             log.acknowledge();
             log.begin("50 is removed");
-            tree.transact(|tx, tree| Ok(assert!(remove(tx, &tree.top, 50))))?;
+            assert!(tree.transact(|tx, tree| Ok(remove(tx, &tree.top, 50)))?);
             log.acknowledge();
             Ok(())
         };

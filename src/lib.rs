@@ -161,6 +161,10 @@ mod pages {
     mod first_durable_struct {}
     #[doc = include_str!("../book/src/three-states.md")]
     mod three_states {}
+    #[doc = include_str!("../book/src/transactions.md")]
+    mod transactions {}
+    #[doc = include_str!("../book/src/building-things.md")]
+    mod building_things {}
     #[doc = include_str!("../book/src/compiler-errors.md")]
     mod compiler_errors {}
 }

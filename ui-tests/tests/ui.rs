@@ -63,25 +63,3 @@ fn the_readme_shows_a_program_and_its_message_as_they_are() {
         assert!(Path::new("cases").join(name).exists(), "README.md names {name}, which does not exist");
     }
 }
-
-/// mdBook leaves an include that it can't find as it is.
-#[test]
-fn the_book_shows_programs_and_messages_that_exist() {
-    let chapters = Path::new("../book/src");
-    let mut shown = 0;
-    let is_chapter = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "md");
-    for chapter in files(chapters).into_iter().filter(is_chapter) {
-        let text = fs::read_to_string(&chapter).unwrap();
-        for include in text.split("{{#include ").skip(1) {
-            let path = include.split_once("}}").unwrap().0;
-            let path = path.split(':').next().unwrap(); // an anchor or lines may follow
-            assert!(
-                chapters.join(path).exists(),
-                "{} includes {path}, which does not exist",
-                chapter.display()
-            );
-            shown += 1;
-        }
-    }
-    assert!(shown > 20, "the chapters' includes were found");
-}
