@@ -56,10 +56,20 @@ fn the_readme_shows_a_program_and_its_message_as_they_are() {
         readme.contains(&message),
         "README.md shows another message than cases/order/publish_dirty.stderr"
     );
+}
+
+#[test]
+fn the_programs_that_the_readme_and_the_book_name_exist() {
     let is_case = |name: &&str| {
         name.split_once('/').is_some_and(|(topic, _)| REJECTED.contains(&topic)) && name.ends_with(".rs")
     };
-    for name in readme.split('`').filter(is_case) {
-        assert!(Path::new("cases").join(name).exists(), "README.md names {name}, which does not exist");
+    let mut named = 0;
+    for page in ["../README.md", "../book/src/compiler-errors.md"] {
+        let text = fs::read_to_string(page).unwrap();
+        for name in text.split('`').filter(is_case) {
+            assert!(Path::new("cases").join(name).exists(), "{page} names {name}, which does not exist");
+            named += 1;
+        }
     }
+    assert!(named > 20, "the programs were found");
 }
