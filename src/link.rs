@@ -45,6 +45,12 @@ type Marker<T> = PhantomData<(fn(*mut T) -> *mut T, PhantomPinned)>;
 
 impl<T: Target + ?Sized> Link<T> {
     /// A link to nothing.
+    ///
+    /// ```
+    /// # use indelible::Link;
+    /// let next: Link<u64> = Link::null();
+    /// assert!(next.is_null() && next.get().is_none());
+    /// ```
     pub const fn null() -> Self {
         Link { offset: AtomicU64::new(0), target: PhantomData }
     }
@@ -54,6 +60,15 @@ impl<T: Target + ?Sized> Link<T> {
     ///
     /// Inside a transaction this shows the state at its start; [`Tx::get`](crate::Tx::get) shows the
     /// transaction's own changes.
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::<str>::null())?;
+    /// # region.transact(|tx, slot| Ok(tx.stage(slot, tx.flush(tx.alloc_str("Ada")?))))?;
+    /// let name: Option<&str> = region.root().get();
+    /// assert_eq!(name, Some("Ada"));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         match self.offset.load(Relaxed) {

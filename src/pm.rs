@@ -145,6 +145,21 @@ impl<'t, T: ?Sized> Taken<'t, T> {
     }
 
     /// The object as it was published.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     # tx.publish(&root.next, tx.persist(tx.alloc(node(1))?)?);
+    ///     let first = tx.take(&root.next).expect("there is one");
+    ///     assert_eq!(first.get().key, 1);
+    ///     tx.free(first);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn get(&self) -> &'t T {
         // SAFETY: published memory changes at commit only, after `'t`; its block is not reused before.
         unsafe { self.object.as_ref() }

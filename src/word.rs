@@ -51,6 +51,13 @@ impl<T: Copy + Persistent<Links = No>> Word<T> {
     }
 
     /// Changes the value in an object that is still `Dirty`, or not in a region yet.
+    ///
+    /// ```
+    /// # use indelible::Word;
+    /// let mut word = Word::new('a');
+    /// word.set('b');
+    /// assert_eq!(word.get(), 'b');
+    /// ```
     #[inline]
     pub fn set(&mut self, value: T) {
         *self.bits.get_mut() = Self::pack(value);

@@ -61,6 +61,18 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     ///
     /// A typed [`Error`] for everything that can be wrong with the path, the file, the medium and the
     /// contents. The contents are as they were.
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Region::<Counter, PageCache>::open(&path)? };
+    /// assert_eq!(region.root().hits.get(), 3);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn open(path: impl AsRef<Path>) -> Result<Self>
     where
@@ -84,6 +96,17 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     ///
     /// [`Error::Exists`], [`Error::TooSmall`], [`Error::DiskFull`] and those of the medium. No file is left
     /// behind.
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(0) })? };
+    /// region.close()?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn create(path: impl AsRef<Path>, len: u64, root: R) -> Result<Self>
     where
@@ -105,6 +128,18 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     /// # Errors
     ///
     /// Those of [`Region::open`] and [`Region::create`].
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = || Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Region::<Counter, PageCache>::open_or_create(&path, 1 << 20, zero)? };
+    /// println!("{} hits so far", region.root().hits.get());
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn open_or_create(path: impl AsRef<Path>, len: u64, root: impl FnOnce() -> R) -> Result<Self>
     where
@@ -202,6 +237,29 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     /// # Panics
     ///
     /// As for [`Region::transact`].
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Purse { cents: Word<i64> }
+    /// # let mut purse = Region::new(1 << 20, Purse { cents: Word::new(100) })?;
+    /// #[derive(Debug)]
+    /// enum Refused {
+    ///     NotEnough,
+    ///     Region(indelible::Error),
+    /// }
+    /// impl From<indelible::Error> for Refused {
+    ///     fn from(error: indelible::Error) -> Self {
+    ///         Refused::Region(error)
+    ///     }
+    /// }
+    ///
+    /// let result = purse.try_transact(|tx, purse| match tx.load(&purse.cents) - 120 {
+    ///     ..0 => Err(Refused::NotEnough),
+    ///     rest => Ok(tx.store(&purse.cents, rest)),
+    /// });
+    /// assert!(matches!(result, Err(Refused::NotEnough)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn try_transact<X, E: From<Error>>(
         &mut self,
@@ -228,6 +286,16 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     /// # Errors
     ///
     /// [`Error::Damaged`] if the memory under the region was changed by something else.
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::<str>::null())?;
+    /// # region.transact(|tx, slot| Ok(tx.stage(slot, tx.flush(tx.alloc_str("Ada")?))))?;
+    /// let usage = region.usage()?;
+    /// assert_eq!(usage.objects, 2); // the root, and the text behind it
+    /// assert_eq!(usage.unreached_bytes, 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn usage(&self) -> Result<Usage> {
         self.engine.check_poison()?;
         let overlay = Overlay::default();
@@ -283,6 +351,13 @@ impl<R: Persistent> Region<R, Emulated> {
     /// # Errors
     ///
     /// [`Error::TooSmall`], [`Error::TooLarge`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
+    ///
+    /// ```
+    /// # use indelible::{Region, Word};
+    /// let region = Region::new(1 << 20, Word::new(5))?;
+    /// assert_eq!(region.root().get(), 5);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn new(len: u64, root: R) -> Result<Self> {
         let options = Options::new();

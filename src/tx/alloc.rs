@@ -24,6 +24,19 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// [`Error::HeapFull`] or [`Error::DiskFull`] if there is no room and the region can't grow.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.alloc(node(1))?; // Pm<Node, Dirty>
+    ///     tx.publish(&root.next, tx.persist(new)?);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn alloc<T: Persistent>(&self, value: T) -> Result<Pm<'t, T, Dirty>> {
@@ -40,6 +53,18 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::alloc`]; [`Error::BadLength`] if the slice is larger than any region.
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::null())?;
+    /// region.transact(|tx, bytes| {
+    ///     let new = tx.alloc_slice(b"twelve bytes")?;
+    ///     tx.publish(bytes, tx.persist(new)?);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get(), Some(&b"twelve bytes"[..]));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn alloc_slice<T>(&self, values: &[T]) -> Result<Pm<'t, [T], Dirty>>
     where
@@ -57,6 +82,19 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::alloc_slice`].
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::<[Link<u64>]>::null())?;
+    /// region.transact(|tx, buckets| {
+    ///     let mut new = tx.alloc_slice_with(16, |_| Link::null())?;
+    ///     tx.attach(&mut new, |buckets| &buckets[3], tx.flush(tx.alloc(7)?));
+    ///     tx.publish(buckets, tx.persist(new)?);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get().unwrap()[3].get(), Some(&7));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn alloc_slice_with<T: Persistent>(
         &self,
@@ -79,6 +117,17 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::alloc_slice`].
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::<str>::null())?;
+    /// region.transact(|tx, name| {
+    ///     tx.publish(name, tx.persist(tx.alloc_str("Ada")?)?);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get(), Some("Ada"));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn alloc_str(&self, text: &str) -> Result<Pm<'t, str, Dirty>> {
         let at = self.block(str::target_info(), text.len(), text.len(), Location::caller())?;
@@ -97,6 +146,19 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::alloc_slice`]; [`Error::Poisoned`] if a write-back failed.
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(4 << 20, Link::<[u64]>::null())?;
+    /// # let samples = vec![5; 100_000];
+    /// region.transact(|tx, slot| {
+    ///     let new = tx.stream_slice(&samples)?; // Pm<[u64], Flushed>
+    ///     tx.stage(slot, new);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get().map(<[u64]>::len), Some(100_000));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn stream_slice<T>(&self, values: &[T]) -> Result<Pm<'t, [T], Flushed>>
     where
@@ -122,6 +184,24 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::alloc`]; the transaction can't commit then.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     # tx.publish(&root.next, tx.persist(tx.alloc(node(1))?)?);
+    ///     if let Some(old) = tx.take(&root.next) {
+    ///         let mut copy = tx.rewrite(old)?;
+    ///         *copy.fields().key += 1;
+    ///         tx.publish(&root.next, tx.persist(copy)?);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().next.get().unwrap().key, 2);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn rewrite<T: Target + ?Sized>(&self, old: Taken<'t, T>) -> Result<Pm<'t, T, Dirty>> {
         let origin = Location::caller();

@@ -98,6 +98,22 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// `Option` of handles.
     ///
     /// Nothing is durable yet: [`Tx::fence`] waits for it.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let (a, b) = (tx.alloc(node(1))?, tx.alloc(node(2))?);
+    ///     let (a, b) = tx.flush((a, b)); // Pm<Node, Flushed>, twice
+    ///     let (a, b) = tx.fence((a, b))?; // one fence for both
+    ///     tx.publish(&root.next, a);
+    ///     tx.free(b);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn flush<X: Flush<'t>>(&self, objects: X) -> X::Flushed {
@@ -109,6 +125,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// [`Error::Poisoned`] if a write-back failed (`PageCache` only: a CPU's fence can't fail).
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.flush(tx.alloc(node(1))?);
+    ///     let new = tx.fence(new)?; // Pm<Node, Persisted>: durable from here on
+    ///     tx.publish(&root.next, new);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn fence<X: Fence<'t>>(&self, objects: X) -> Result<X::Persisted> {
@@ -127,6 +157,19 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Errors
     ///
     /// As for [`Tx::fence`].
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.persist(tx.alloc(node(1))?)?; // Pm<Node, Persisted>
+    ///     tx.publish(&root.next, new);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn persist<X>(&self, objects: X) -> Result<<X::Flushed as Fence<'t>>::Persisted>
@@ -147,6 +190,21 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Panics
     ///
     /// If the link is not inside `parent`, or not null.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let child = tx.flush(tx.alloc(node(2))?);
+    ///     let mut parent = tx.alloc(node(1))?;
+    ///     tx.attach(&mut parent, |parent| &parent.next, child);
+    ///     tx.publish(&root.next, tx.persist(parent)?); // its fence covers the child
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn attach<P, T>(
         &self,
@@ -181,6 +239,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     ///
     /// If the slot is outside this region, or occupied as the transaction sees it (use [`Tx::take`] first, or
     /// [`Tx::replace`]).
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.persist(tx.alloc(node(1))?)?;
+    ///     tx.publish(&root.next, new); // pending: the link changes at the commit
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().next.get().unwrap().key, 1);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn publish<T: Target + ?Sized>(&self, slot: &'t Link<T>, object: impl Publish<'t, T>) {
         let at = self.empty_slot(slot);
@@ -194,6 +266,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Panics
     ///
     /// As for [`Tx::publish`].
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.flush(tx.alloc(node(1))?); // Flushed will do
+    ///     tx.stage(&root.next, new);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().next.get().unwrap().key, 1);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn stage<T: Target + ?Sized>(&self, slot: &'t Link<T>, object: impl Stage<'t, T>) {
         let at = self.empty_slot(slot);
@@ -206,6 +292,24 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Panics
     ///
     /// If the slot is outside this region.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     # tx.publish(&root.next, tx.persist(tx.alloc(node(1))?)?);
+    ///     if let Some(first) = tx.take(&root.next) {
+    ///         let rest = tx.take(&first.get().next);
+    ///         tx.publish(&root.next, rest); // what followed it takes its place
+    ///         tx.free(first);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert!(region.root().next.is_null());
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
     #[track_caller]
     pub fn take<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> Option<Taken<'t, T>> {
@@ -228,6 +332,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Panics
     ///
     /// If the slot is outside this region.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     let new = tx.persist(tx.alloc(node(1))?)?;
+    ///     let old = tx.replace(&root.next, new); // Option<Taken<Node>>
+    ///     tx.free(old);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
     #[track_caller]
     pub fn replace<T: Target + ?Sized>(
@@ -243,6 +361,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 
     /// What `slot` points to, with this transaction's own changes.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     tx.publish(&root.next, tx.persist(tx.alloc(node(1))?)?);
+    ///     assert_eq!(tx.get(&root.next).map(|node| node.key), Some(1)); // this transaction's own change
+    ///     assert!(root.next.get().is_none()); // the state at its start
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn get<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> Option<&'t T> {
         if !self.any_pending.get() {
@@ -267,6 +399,19 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// # Panics
     ///
     /// If the word is outside this region.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     tx.store(&root.hits, 5);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().hits.get(), 5);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn store<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>, value: T) {
         let at = self.place(word.address());
@@ -274,6 +419,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 
     /// The value of `word`, with this transaction's own stores.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     tx.store(&root.hits, 5);
+    ///     assert_eq!(tx.load(&root.hits), 5); // this transaction's own change
+    ///     assert_eq!(root.hits.get(), 0); // the state at its start
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn load<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>) -> T {
         if !self.any_pending.get() {
@@ -287,6 +446,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// handle, [`Taken`] or [`Child`](crate::Child), or an `Option`, `Vec`, array or tuple of these.
     ///
     /// The memory is free for the next transaction, not for this one.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, hits: Word<u64>, next: Link<Node> }
+    /// # let node = |key| Node { key, hits: Word::new(0), next: Link::null() };
+    /// # let mut region = Region::new(1 << 20, node(0))?;
+    /// region.transact(|tx, root| {
+    ///     # tx.publish(&root.next, tx.persist(tx.alloc(node(1))?)?);
+    ///     tx.free(tx.take(&root.next)); // and everything behind it
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.usage()?.objects, 1); // the root
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn free<X: Owned<'t>>(&self, objects: X) {
         objects.free_in(self);
     }
