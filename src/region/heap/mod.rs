@@ -5,12 +5,17 @@
 //! larger one lies in *units* of 256 bytes ([`units`]). Where a block may lie, its [`Footprint`], is a
 //! function of its size and alignment, so that open can check it and rebuild this state from what it found.
 
+mod rebuild;
 pub(crate) mod units;
+mod zeroed;
 
 use super::block::{self, HEADER};
 use crate::medium::Map;
+pub(crate) use rebuild::Rebuild;
 use std::ops::Range;
 use units::{UNIT, Units};
+use zerocopy::{FromZeros, Immutable, IntoBytes};
+pub(crate) use zeroed::{Bitmap, Zeroed};
 
 /// Bytes in a page of slots.
 pub(crate) const PAGE: usize = 4096;
@@ -21,10 +26,23 @@ pub(crate) const GRAIN: usize = 32;
 /// Slot sizes in bytes. A block of at most 64 bytes lies in one cache line; the larger sizes waste at most
 /// a quarter of a slot, and fill a page as well as their number of slots allows.
 const CLASSES: [usize; 16] = [32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640, 768, 1024];
+/// The smallest class for each need in steps of 32 bytes, where the alignment is at most 32.
+const CLASS_FOR: [u8; 33] = {
+    let mut classes = [0; 33];
+    let (mut step, mut class) = (0, 0);
+    while step <= 32 {
+        if CLASSES[class] < step * 32 {
+            class += 1;
+        }
+        classes[step] = class as u8;
+        step += 1;
+    }
+    classes
+};
 /// Not a page of slots.
-const NO_CLASS: u8 = u8::MAX;
+const NO_CLASS: u64 = 0;
 /// End of a list of pages.
-const NONE: u32 = u32::MAX;
+const NONE: u32 = 0;
 
 /// Bytes that an object of `size` bytes owns: even one without a size has a word of its own, so that no
 /// link can be its own target.
@@ -36,7 +54,13 @@ fn owned(size: usize) -> usize {
 fn class_of(size: usize, align: usize) -> Option<u8> {
     let align = align.max(block::GRANULE);
     let need = align.checked_add(owned(size))?;
-    let fits = |&class: &usize| need <= class && class.is_multiple_of(align);
+    if need > CLASSES[CLASSES.len() - 1] {
+        return None;
+    }
+    if align <= 32 {
+        return Some(CLASS_FOR[need.div_ceil(32)]);
+    }
+    let fits = |&class: &usize| need <= class && class & (align - 1) == 0;
     CLASSES.iter().position(fits).map(|class| class as u8)
 }
 
@@ -74,17 +98,25 @@ impl Footprint {
     }
 }
 
-#[derive(Clone)]
+/// One for each 4 KiB of the region. All zeros is a page that is not in use for slots.
+#[derive(Clone, Copy, FromZeros, IntoBytes, Immutable)]
+#[repr(C)]
 struct Page {
     /// One bit for each free slot.
     free: u128,
-    class: u8,
+    /// Neighbours in the list of pages with free slots, plus one.
     previous: u32,
     next: u32,
+    /// Its class, plus one.
+    class: u64,
 }
 
 impl Page {
-    const UNUSED: Page = Page { free: 0, class: NO_CLASS, previous: NONE, next: NONE };
+    const UNUSED: Page = Page { free: 0, previous: NONE, next: NONE, class: NO_CLASS };
+
+    fn class(&self) -> Option<u8> {
+        (self.class as u8).checked_sub(1)
+    }
 }
 
 /// All slots of a class, free.
@@ -95,8 +127,8 @@ fn all_free(class: u8) -> u128 {
 pub(crate) struct Heap {
     start: usize,
     end: usize,
-    pages: Vec<Page>,
-    /// Heads of the lists of pages that have free slots, by class.
+    pages: Zeroed<Page>,
+    /// Heads of the lists of pages that have free slots, by class; plus one.
     partial: [u32; CLASSES.len()],
     /// Pages that hold nothing, kept back from `units`.
     empty: Vec<u32>,
@@ -116,7 +148,7 @@ impl Heap {
         Heap {
             start: range.start,
             end: range.end,
-            pages: vec![Page::UNUSED; range.end / PAGE],
+            pages: Zeroed::new(range.end / PAGE),
             partial: [NONE; CLASSES.len()],
             empty: Vec::new(),
             units: Units::new(range.end / UNIT),
@@ -142,15 +174,19 @@ impl Heap {
     }
 
     fn allocate_slot(&mut self, class: u8) -> Option<usize> {
-        let mut index = self.partial[class as usize];
-        if index == NONE {
-            index = match self.empty.pop() {
-                Some(page) => page,
-                None => (self.units.allocate(UNITS_PER_PAGE, UNITS_PER_PAGE)? * UNIT / PAGE) as u32,
-            };
-            self.pages[index as usize] = Page { free: all_free(class), class, ..Page::UNUSED };
-            self.link(index);
-        }
+        let index = match self.partial[class as usize] {
+            NONE => {
+                let index = match self.empty.pop() {
+                    Some(page) => page,
+                    None => (self.units.allocate(UNITS_PER_PAGE, UNITS_PER_PAGE)? * UNIT / PAGE) as u32,
+                };
+                let page = Page { free: all_free(class), class: u64::from(class) + 1, ..Page::UNUSED };
+                self.pages[index as usize] = page;
+                self.link(index);
+                index
+            }
+            head => head - 1,
+        };
         let page = &mut self.pages[index as usize];
         let slot = page.free.trailing_zeros() as usize;
         page.free &= page.free - 1;
@@ -167,7 +203,7 @@ impl Heap {
                 let index = (range.start / PAGE) as u32;
                 let bit = 1_u128 << (range.start % PAGE / CLASSES[class as usize]);
                 let page = &mut self.pages[index as usize];
-                assert!(page.class == class && page.free & bit == 0, "a block is freed once");
+                assert!(page.class() == Some(class) && page.free & bit == 0, "a block is freed once");
                 let was_full = page.free == 0;
                 page.free |= bit;
                 let is_empty = page.free == all_free(class);
@@ -187,29 +223,29 @@ impl Heap {
     /// The region has grown to `end`.
     pub(crate) fn extend(&mut self, end: usize) {
         let old = std::mem::replace(&mut self.end, end);
-        self.pages.resize(end / PAGE, Page::UNUSED);
+        self.pages.extend(end / PAGE);
         self.units.extend(end / UNIT);
         self.units.free(old / UNIT..end / UNIT);
     }
 
     fn link(&mut self, index: u32) {
-        let class = self.pages[index as usize].class as usize;
-        let next = std::mem::replace(&mut self.partial[class], index);
-        self.pages[index as usize].next = next;
-        self.pages[index as usize].previous = NONE;
+        let class = self.pages[index as usize].class().expect("a page of slots") as usize;
+        let next = std::mem::replace(&mut self.partial[class], index + 1);
+        let page = &mut self.pages[index as usize];
+        (page.previous, page.next) = (NONE, next);
         if next != NONE {
-            self.pages[next as usize].previous = index;
+            self.pages[next as usize - 1].previous = index + 1;
         }
     }
 
     fn unlink(&mut self, index: u32) {
-        let Page { class, previous, next, .. } = self.pages[index as usize];
-        match previous {
-            NONE => self.partial[class as usize] = next,
-            previous => self.pages[previous as usize].next = next,
+        let page = self.pages[index as usize];
+        match page.previous {
+            NONE => self.partial[page.class().expect("a page of slots") as usize] = page.next,
+            previous => self.pages[previous as usize - 1].next = page.next,
         }
-        if next != NONE {
-            self.pages[next as usize].previous = previous;
+        if page.next != NONE {
+            self.pages[page.next as usize - 1].previous = page.previous;
         }
     }
 
@@ -219,8 +255,10 @@ impl Heap {
         for &page in &self.empty {
             each(page as usize * PAGE..(page as usize + 1) * PAGE);
         }
-        for (index, page) in self.pages.iter().enumerate().filter(|(_, page)| page.class != NO_CLASS) {
-            let len = CLASSES[page.class as usize];
+        for index in self.start / PAGE..self.end / PAGE {
+            let page = self.pages[index];
+            let Some(class) = page.class() else { continue };
+            let len = CLASSES[class as usize];
             for slot in (0..PAGE / len).filter(|slot| page.free >> slot & 1 == 1) {
                 let start = index * PAGE + slot * len;
                 each(start..start + len);
@@ -236,144 +274,6 @@ impl Heap {
 
 fn page_units(page: usize) -> Range<usize> {
     page * UNITS_PER_PAGE..(page + 1) * UNITS_PER_PAGE
-}
-
-/// A heap's state, found again by the walk at open.
-pub(crate) struct Rebuild {
-    heap: Heap,
-    covered: Bitmap,
-}
-
-impl Rebuild {
-    pub(crate) fn new(range: Range<usize>) -> Self {
-        Rebuild { covered: Bitmap::new(range.end / GRAIN), heap: Heap::unfilled(range) }
-    }
-
-    /// Notes a block that is in use. `Err` says why no heap could have put it there.
-    pub(crate) fn adopt(&mut self, at: usize, size: usize, align: usize) -> Result<(), &'static str> {
-        let footprint =
-            Footprint::of(at, size, align).ok_or("a place that the heap gives to such an object")?;
-        let range = footprint.range().clone();
-        if range.start < self.heap.start || range.end > self.heap.end {
-            return Err("a block inside the heap");
-        }
-        let pages = range.start / PAGE..range.end.div_ceil(PAGE);
-        match footprint {
-            Footprint::Slot { class, .. } => {
-                let page = &mut self.heap.pages[pages.start];
-                let first = page.class == NO_CLASS;
-                if first && self.covered.any(pages.start * PAGE / GRAIN..pages.end * PAGE / GRAIN) {
-                    return Err("a page that no large object lies in");
-                }
-                if !first && page.class != class {
-                    return Err("a slot of its page's size");
-                }
-                page.class = class;
-            }
-            Footprint::Units(_)
-                if self.heap.pages[pages.clone()].iter().any(|page| page.class != NO_CLASS) =>
-            {
-                return Err("pages that no small object lies in");
-            }
-            Footprint::Units(_) => {}
-        }
-        match self.covered.set(range.start / GRAIN..range.end / GRAIN) {
-            true => Ok(()),
-            false => Err("memory that no other object has"),
-        }
-    }
-
-    /// Whether a block that was noted covers this byte.
-    pub(crate) fn is_covered(&self, at: usize) -> bool {
-        self.covered.get(at / GRAIN)
-    }
-
-    /// The heap in which exactly the noted blocks are in use.
-    pub(crate) fn finish(self) -> Heap {
-        let Rebuild { mut heap, covered } = self;
-        let mut run = heap.start / UNIT;
-        for index in heap.start / PAGE..heap.end / PAGE {
-            let class = heap.pages[index].class;
-            let units = page_units(index);
-            if class == NO_CLASS {
-                for unit in units {
-                    if covered.any(unit * UNIT / GRAIN..(unit + 1) * UNIT / GRAIN) {
-                        heap.units.free(run..unit);
-                        run = unit + 1;
-                    }
-                }
-                continue;
-            }
-            heap.units.free(run..units.start);
-            run = units.end;
-            let len = CLASSES[class as usize];
-            let slots = PAGE / len;
-            let used = |slot: usize| covered.get((index * PAGE + slot * len) / GRAIN);
-            let free = (0..slots).filter(|&slot| !used(slot)).fold(0_u128, |free, slot| free | 1 << slot);
-            heap.pages[index].free = free;
-            if free != 0 {
-                heap.link(index as u32);
-            }
-        }
-        heap.units.free(run..heap.end / UNIT);
-        heap
-    }
-
-    /// Compares the noted blocks with what `heap` holds as allocated: bytes that are allocated and not
-    /// noted, and bytes that are noted and not allocated.
-    pub(crate) fn compare(&self, heap: &Heap) -> (usize, usize) {
-        let mut free = Bitmap::new(heap.end / GRAIN);
-        free.set(0..heap.start / GRAIN);
-        heap.free_ranges(|range| {
-            free.set(range.start / GRAIN..range.end / GRAIN);
-        });
-        let mut unreached = 0;
-        let mut unallocated = 0;
-        for grain in heap.start / GRAIN..heap.end / GRAIN {
-            match (self.covered.get(grain), free.get(grain)) {
-                (false, false) => unreached += GRAIN,
-                (true, true) => unallocated += GRAIN,
-                _ => {}
-            }
-        }
-        (unreached, unallocated)
-    }
-}
-
-/// One bit a grain. The memory is zero pages until it is touched.
-struct Bitmap(Vec<u64>);
-
-impl Bitmap {
-    fn new(bits: usize) -> Self {
-        Bitmap(vec![0; bits.div_ceil(64)])
-    }
-
-    fn get(&self, bit: usize) -> bool {
-        self.0[bit / 64] >> (bit % 64) & 1 == 1
-    }
-
-    /// The words that hold these bits, each with a mask of them.
-    fn words(bits: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-        (bits.start / 64..bits.end.div_ceil(64)).map(move |word| {
-            let from = bits.start.saturating_sub(word * 64).min(64);
-            let to = (bits.end - word * 64).min(64);
-            (word, (u64::MAX << from) & (u64::MAX >> (64 - to)))
-        })
-    }
-
-    /// Sets these bits; false if one was set already.
-    fn set(&mut self, bits: Range<usize>) -> bool {
-        let mut fresh = true;
-        for (word, mask) in Self::words(bits) {
-            fresh &= self.0[word] & mask == 0;
-            self.0[word] |= mask;
-        }
-        fresh
-    }
-
-    fn any(&self, bits: Range<usize>) -> bool {
-        Self::words(bits).any(|(word, mask)| self.0[word] & mask != 0)
-    }
 }
 
 /// Reads a block's header, for an object at `at`.

@@ -1,19 +1,22 @@
 //! Runs of 256-byte units: a two-level segregated fit (Masmano et al., "TLSF: a new dynamic memory
 //! allocator for real-time systems", 2004) whose boundary tags lie in DRAM beside the heap.
 
+use super::Zeroed;
 use crate::region::block::HEADER;
 use std::ops::Range;
+use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 /// Bytes in a unit.
 pub(crate) const UNIT: usize = 256;
 /// End of a list.
-const NONE: u32 = u32::MAX;
+const NONE: u32 = 0;
 /// Bins for each power of two.
 const STEPS: usize = 8;
 const BINS: usize = 32 * STEPS;
 
 /// One a unit; the memory stays untouched where no free run begins or ends.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, FromZeros, IntoBytes, Immutable)]
+#[repr(C)]
 struct Tag {
     /// Units of the free run that begins here, or 0.
     len: u32,
@@ -25,7 +28,8 @@ struct Tag {
 }
 
 pub(crate) struct Units {
-    tags: Vec<Tag>,
+    tags: Zeroed<Tag>,
+    /// First run of each bin, plus one.
     heads: [u32; BINS],
     /// One bit for each bin that has a run.
     occupied: [u64; BINS / 64],
@@ -48,21 +52,20 @@ fn bin_for(len: usize) -> usize {
     bin(len + (1 << (len.ilog2() - 3)) - 1)
 }
 
+/// As many units as a `u32` can name, plus one.
+fn checked(count: usize) -> usize {
+    assert!(u32::try_from(count).is_ok_and(|count| count < u32::MAX), "a region has at most 1 TiB");
+    count
+}
+
 impl Units {
     /// Nothing is free yet.
     pub(crate) fn new(count: usize) -> Self {
-        let mut units = Units { tags: Vec::new(), heads: [NONE; BINS], occupied: [0; BINS / 64] };
-        units.extend(count);
-        units
+        Units { tags: Zeroed::new(checked(count)), heads: [NONE; BINS], occupied: [0; BINS / 64] }
     }
 
     pub(crate) fn extend(&mut self, count: usize) {
-        assert!(u32::try_from(count).is_ok_and(|count| count < NONE), "a region has at most 1 TiB");
-        if self.tags.is_empty() {
-            self.tags = vec![Tag::default(); count]; // zeroed by the kernel, page by page
-        } else {
-            self.tags.resize(count, Tag::default());
-        }
+        self.tags.extend(checked(count));
     }
 
     /// The first of `len` units at a multiple of `align`.
@@ -126,8 +129,9 @@ impl Units {
     pub(crate) fn free_runs(&self, mut each: impl FnMut(Range<usize>)) {
         for mut first in self.heads {
             while first != NONE {
-                let tag = self.tags[first as usize];
-                each(first as usize..first as usize + tag.len as usize);
+                let start = first as usize - 1;
+                let tag = self.tags[start];
+                each(start..start + tag.len as usize);
                 first = tag.next;
             }
         }
@@ -159,8 +163,9 @@ impl Units {
             if first == NONE {
                 return None;
             }
-            let tag = self.tags[first as usize];
-            let (start, len) = (first as usize, tag.len as usize);
+            let start = first as usize - 1;
+            let tag = self.tags[start];
+            let len = tag.len as usize;
             if let Some(at) = fits(start, len) {
                 return Some((start..start + len, at));
             }
@@ -175,14 +180,14 @@ impl Units {
         }
         let len = run.len() as u32;
         let bin = bin(run.len());
-        let next = std::mem::replace(&mut self.heads[bin], run.start as u32);
+        let next = std::mem::replace(&mut self.heads[bin], run.start as u32 + 1);
         self.tags[run.end - 1].len_at_end = len;
         let tag = &mut self.tags[run.start];
         tag.len = len;
         tag.previous = NONE;
         tag.next = next;
         if next != NONE {
-            self.tags[next as usize].previous = run.start as u32;
+            self.tags[next as usize - 1].previous = run.start as u32 + 1;
         }
         self.occupied[bin / 64] |= 1 << (bin % 64);
     }
@@ -194,10 +199,10 @@ impl Units {
         self.tags[run.start].len = 0;
         match previous {
             NONE => self.heads[bin] = next,
-            previous => self.tags[previous as usize].next = next,
+            previous => self.tags[previous as usize - 1].next = next,
         }
         if next != NONE {
-            self.tags[next as usize].previous = previous;
+            self.tags[next as usize - 1].previous = previous;
         }
         if self.heads[bin] == NONE {
             self.occupied[bin / 64] &= !(1 << (bin % 64));

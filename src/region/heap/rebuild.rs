@@ -1,0 +1,127 @@
+//! The heap's state, found again by the walk at open: which blocks are in use says all.
+
+use super::*;
+
+/// A heap's state, found again by the walk at open.
+pub(crate) struct Rebuild {
+    heap: Heap,
+    /// One bit a grain.
+    covered: Bitmap,
+    /// One bit for each chunk that has a block.
+    chunks: Bitmap,
+}
+
+/// Bytes in a chunk: what has none is passed over at once when the heap is put together.
+const CHUNK: usize = 512 << 10;
+
+impl Rebuild {
+    pub(crate) fn new(range: Range<usize>) -> Self {
+        Rebuild {
+            covered: Bitmap::new(range.end / GRAIN),
+            chunks: Bitmap::new(range.end.div_ceil(CHUNK)),
+            heap: Heap::unfilled(range),
+        }
+    }
+
+    /// Notes a block that is in use. `Err` says why no heap could have put it there.
+    pub(crate) fn adopt(&mut self, at: usize, size: usize, align: usize) -> Result<(), &'static str> {
+        let footprint =
+            Footprint::of(at, size, align).ok_or("a place that the heap gives to such an object")?;
+        let range = footprint.range().clone();
+        if range.start < self.heap.start || range.end > self.heap.end {
+            return Err("a block inside the heap");
+        }
+        match footprint {
+            Footprint::Slot { class, .. } => {
+                let index = range.start / PAGE;
+                let page = &mut self.heap.pages[index];
+                match page.class() {
+                    None => {
+                        let grains = index * PAGE / GRAIN..(index + 1) * PAGE / GRAIN;
+                        if self.covered.any(grains) {
+                            return Err("a page that no large object lies in");
+                        }
+                        page.class = u64::from(class) + 1;
+                    }
+                    Some(other) if other != class => return Err("a slot of its page's size"),
+                    Some(_) => {}
+                }
+            }
+            Footprint::Units(_) => {
+                let mut pages = range.start / PAGE..range.end.div_ceil(PAGE);
+                if pages.any(|index| self.heap.pages[index].class != NO_CLASS) {
+                    return Err("pages that no small object lies in");
+                }
+            }
+        }
+        self.chunks.set(range.start / CHUNK..range.end.div_ceil(CHUNK));
+        match self.covered.set(range.start / GRAIN..range.end / GRAIN) {
+            true => Ok(()),
+            false => Err("memory that no other object has"),
+        }
+    }
+
+    /// Whether a block that was noted covers this byte.
+    pub(crate) fn is_covered(&self, at: usize) -> bool {
+        self.covered.get(at / GRAIN)
+    }
+
+    /// The heap in which exactly the noted blocks are in use.
+    pub(crate) fn finish(self) -> Heap {
+        let Rebuild { mut heap, covered, chunks } = self;
+        let mut run = heap.start / UNIT;
+        let mut index = heap.start / PAGE;
+        while index < heap.end / PAGE {
+            let chunk = index * PAGE / CHUNK;
+            if !chunks.get(chunk) {
+                index = (chunk + 1) * (CHUNK / PAGE);
+                continue;
+            }
+            let units = page_units(index);
+            match heap.pages[index].class() {
+                None => {
+                    for unit in units {
+                        if covered.any(unit * UNIT / GRAIN..(unit + 1) * UNIT / GRAIN) {
+                            heap.units.free(run..unit);
+                            run = unit + 1;
+                        }
+                    }
+                }
+                Some(class) => {
+                    heap.units.free(run..units.start);
+                    run = units.end;
+                    let len = CLASSES[class as usize];
+                    let is_free = |slot: &usize| !covered.get((index * PAGE + slot * len) / GRAIN);
+                    let free = (0..PAGE / len).filter(is_free).fold(0_u128, |free, slot| free | 1 << slot);
+                    heap.pages[index].free = free;
+                    if free != 0 {
+                        heap.link(index as u32);
+                    }
+                }
+            }
+            index += 1;
+        }
+        heap.units.free(run..heap.end / UNIT);
+        heap
+    }
+
+    /// Compares the noted blocks with what `heap` holds as allocated: bytes that are allocated and not
+    /// noted, and bytes that are noted and not allocated.
+    pub(crate) fn compare(&self, heap: &Heap) -> (usize, usize) {
+        let mut free = Bitmap::new(heap.end / GRAIN);
+        free.set(0..heap.start / GRAIN);
+        heap.free_ranges(|range| {
+            free.set(range.start / GRAIN..range.end / GRAIN);
+        });
+        let mut unreached = 0;
+        let mut unallocated = 0;
+        for grain in heap.start / GRAIN..heap.end / GRAIN {
+            match (self.covered.get(grain), free.get(grain)) {
+                (false, false) => unreached += GRAIN,
+                (true, true) => unallocated += GRAIN,
+                _ => {}
+            }
+        }
+        (unreached, unallocated)
+    }
+}
