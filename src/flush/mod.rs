@@ -14,7 +14,7 @@ mod cpu;
 #[path = "x86_64.rs"]
 mod cpu;
 
-pub(crate) use cpu::fence;
+pub(crate) use cpu::{fence, prefetch};
 
 /// Bytes in a cache line, the unit of a flush. CPUs with shorter lines are refused.
 pub const LINE: usize = 64;

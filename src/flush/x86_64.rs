@@ -11,7 +11,9 @@
 
 use super::{Features, Instruction, LINE};
 use core::arch::asm;
-use core::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _mm_loadu_si128, _mm_stream_si128};
+use core::arch::x86_64::{
+    __cpuid, __cpuid_count, __m128i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128,
+};
 
 /// CPUID leaf 1: EDX bit 19 is CLFSH, EBX bits 15..8 the line size in units of 8 bytes. Leaf 7: EBX bit
 /// 23 is CLFLUSHOPT, bit 24 CLWB.
@@ -52,6 +54,13 @@ pub(super) fn flush_line(instruction: Instruction, at: *const u8) {
 pub(crate) fn fence() {
     // SAFETY: every x86-64 CPU has `sfence` (SSE); it changes nothing.
     unsafe { asm!("sfence", options(nostack, preserves_flags)) }
+}
+
+/// Asks for the line that holds `at`, which will be read soon.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const u8) {
+    // SAFETY: a hint, which reads nothing into the program and faults at no address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
 /// Copies `bytes` to `to` with ordinary stores.

@@ -3,7 +3,10 @@
 //! every object valid for its type, every journal entry aimed at a word that may change.
 //!
 //! After it, a dereference needs no check. It reads through an overlay of the journal's valid records, and
-//! writes nothing. It is iterative, so that a long list does not use up the stack.
+//! writes nothing. It is iterative, and what it remembers is bounded ([`work`]): a bit for each 32 bytes that
+//! is covered by a block, a bounded worklist, and a bit for each 16 bytes where an object waits that the
+//! worklist had no room for. Where something is wrong, the way from the root to it is found by further walks
+//! ([`path`]).
 //!
 //! # Safety
 //!
@@ -11,15 +14,21 @@
 //! borrowed exclusively.
 #![allow(unsafe_code)]
 
+mod path;
+mod work;
+
 use super::block::{self, Header};
 use super::heap::{self, Rebuild};
 use super::layout::Layout;
 use crate::error::{Error, Result};
+use crate::flush;
 use crate::medium::{MediumImpl, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
 use crate::tx::journal::Record;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt::Display;
+use work::{Task, Work};
 
 /// The journal's records as the walk sees them: the word at an offset has this value.
 #[derive(Default)]
@@ -78,7 +87,7 @@ pub(crate) struct Reached {
     pub bytes: u64,
 }
 
-/// An object to be visited.
+/// An object whose header was checked.
 #[derive(Clone, Copy)]
 struct Object {
     at: usize,
@@ -86,89 +95,73 @@ struct Object {
     info: &'static TypeInfo,
 }
 
-/// Something that is not as it was written: the object at `holder`, or the field of it at an offset.
+/// Something that is not as it was written.
 struct Bad {
-    holder: Object,
-    field: Option<usize>,
+    place: Place,
     found: String,
     expected: String,
 }
 
-/// How each object was reached: the object that links to it, and the link.
-type Parents = HashMap<usize, (Object, usize)>;
+/// Where something is wrong; offsets are in bytes from the region's start.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The object at this offset as a whole.
+    Object(usize),
+    /// A field of it.
+    Field(Object, usize),
+    /// Where the link at this offset leads.
+    Link(usize),
+}
+
+impl Bad {
+    fn new(place: Place, found: impl Display, expected: impl Display) -> Box<Self> {
+        Box::new(Bad { place, found: found.to_string(), expected: expected.to_string() })
+    }
+}
+
+/// A walk on its way.
+struct Running<'a, M> {
+    walk: &'a Walk<'a, M>,
+    work: Work,
+    reached: Reached,
+    /// The object that is being visited.
+    holder: Object,
+    /// Links that were read and not null.
+    links: u64,
+    /// Notes of the links, where the way to an object is wanted.
+    trace: Option<&'a mut path::Trace>,
+    /// The first thing that was found wrong.
+    bad: Option<Box<Bad>>,
+}
 
 impl<M: MediumImpl> Walk<'_, M> {
     /// Walks; an error names the path from the root.
     pub(crate) fn run(&self) -> Result<Reached> {
-        match self.walk(None) {
-            Ok(reached) => self.check_journal(&reached).map(|()| reached),
+        let mut running = self.start(None);
+        match running.run() {
+            Ok(()) => self.check_journal(&running.reached).map(|()| running.reached),
             Err(bad) => {
-                // Paths are rebuilt by a second walk, so that the first need not remember them.
-                let mut parents = Parents::new();
-                let bad = self.walk(Some(&mut parents)).err().unwrap_or(bad);
-                let place = path(&parents, bad.holder, bad.field);
-                let offset = bad.field.unwrap_or(bad.holder.at);
+                let (links, bytes) = (running.links, running.reached.bytes);
+                drop(running);
+                let place = path::to(self, bad.place, links, bytes);
+                let offset = match bad.place {
+                    Place::Object(at) | Place::Field(_, at) | Place::Link(at) => at,
+                };
                 Err(Error::damaged(self.medium.path(), place, offset, bad.found, bad.expected))
             }
         }
     }
 
-    fn walk(&self, mut parents: Option<&mut Parents>) -> Result<Reached, Bad> {
-        let map = self.medium.map();
-        let mut blocks = Rebuild::new(self.layout.heap()..map.len());
-        let root = Object { at: self.layout.root(), len: self.root.size, info: self.root };
-        let mut reached_objects = 0;
-        let mut bytes = 0;
-        self.check_header(root, None, root)?;
-        let mut pending = vec![root];
-        let mut links = Vec::new();
-        while let Some(object) = pending.pop() {
-            reached_objects += 1;
-            bytes += block::extent_len(object.len) as u64;
-            self.visit(object, &mut links)?;
-            // The first link is followed first.
-            for (slot, target) in links.drain(..).rev() {
-                let child = self.follow(object, slot, target, &mut blocks)?;
-                if let Some(parents) = &mut parents {
-                    parents.insert(child.at, (object, slot));
-                }
-                pending.push(child);
-            }
-        }
-        Ok(Reached { blocks, objects: reached_objects, bytes })
-    }
-
-    /// Checks an object's bytes, and collects its links that are not null.
-    fn visit(&self, object: Object, links: &mut Vec<(usize, &'static TypeInfo)>) -> Result<(), Bad> {
-        let map = self.medium.map();
-        if M::OBSERVED {
-            self.announce(object);
-        }
-        // SAFETY: nothing writes while the walk runs; see the module.
-        let bytes = unsafe { map.bytes(object.at, object.len) };
-        let mut collect = Collect {
-            medium: self.medium,
-            overlay: self.overlay,
-            flush: self.flush.then_some(self.origin),
-            links,
-            bad_word: None,
-        };
-        if !(object.info.visit)(bytes, &mut Visitor::new(&mut collect)) {
-            return Err(Bad {
-                holder: object,
-                field: None,
-                found: format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]),
-                expected: format!("a valid {}", object.info.display_name()),
-            });
-        }
-        match collect.bad_word {
-            None => Ok(()),
-            Some((offset, value)) => Err(Bad {
-                holder: object,
-                field: Some(offset),
-                found: format!("{value:#018x}"),
-                expected: "a valid value with zeros above it".to_string(),
-            }),
+    fn start<'a>(&'a self, trace: Option<&'a mut path::Trace>) -> Running<'a, M> {
+        let range = self.layout.heap()..self.medium.map().len();
+        Running {
+            walk: self,
+            work: Work::new(range.end),
+            reached: Reached { blocks: Rebuild::new(range), objects: 0, bytes: 0 },
+            holder: Object { at: self.layout.root(), len: self.root.size, info: self.root },
+            links: 0,
+            trace,
+            bad: None,
         }
     }
 
@@ -193,71 +186,50 @@ impl<M: MediumImpl> Walk<'_, M> {
         self.medium.announce_durable(at, object.at + object.len - at);
     }
 
-    /// Checks where a link leads.
-    fn follow(
-        &self,
-        holder: Object,
-        slot: usize,
-        target: &'static TypeInfo,
-        blocks: &mut Rebuild,
-    ) -> Result<Object, Bad> {
-        let map = self.medium.map();
-        let offset = self.overlay.get(slot).unwrap_or_else(|| map.load(slot));
-        let at = slot.wrapping_add(offset as usize);
-        let bad = |found: String, expected: String| Bad { holder, field: Some(slot), found, expected };
-        let heap = self.layout.heap();
-        if at > map.len() {
-            let expected = format!("one into its {:#x} bytes", map.len());
-            return Err(bad(format!("a link to {at:#x}, {PAST_THE_END}"), expected));
+    /// Where a link leads is a place for an object of its type.
+    fn check_target(&self, Task { at, slot, info }: Task) -> Result<(), Box<Bad>> {
+        let len = self.medium.map().len();
+        let bad = |found: String, expected: String| Err(Bad::new(Place::Link(slot), found, expected));
+        if at > len {
+            return bad(format!("a link to {at:#x}, {PAST_THE_END}"), format!("one into its {len:#x} bytes"));
         }
-        let align = block::object_align(target);
-        if at < heap + block::HEADER || !at.is_multiple_of(align) {
-            let expected =
-                format!("a multiple of {align} from {:#x} to {:#x}", heap + block::HEADER, map.len());
-            return Err(bad(format!("a link to {at:#x}"), expected));
+        let align = block::object_align(info);
+        let first = self.layout.heap() + block::HEADER;
+        if at < first || at & (align - 1) != 0 {
+            return bad(
+                format!("a link to {at:#x}"),
+                format!("a multiple of {align} from {first:#x} to {len:#x}"),
+            );
         }
-        let mut child = Object { at, len: 0, info: target };
-        child.len = self.check_header(holder, Some(slot), child)?;
-        match blocks.adopt(at, child.len, target.align) {
-            Ok(()) => Ok(child),
-            Err(expected) => {
-                let found = format!("a link to {at:#x}, {} of {} bytes", target.display_name(), child.len);
-                Err(bad(found, expected.to_string()))
-            }
-        }
+        Ok(())
     }
 
-    /// Checks the header of `object`, to which the link at `field` in `holder` leads; its length in bytes.
-    fn check_header(&self, holder: Object, field: Option<usize>, object: Object) -> Result<usize, Bad> {
+    /// Checks the header of an object of type `info` at `at`, to which what is at `place` leads.
+    fn check_header(&self, place: Place, at: usize, info: &'static TypeInfo) -> Result<Object, Box<Bad>> {
         let map = self.medium.map();
-        let Object { at, info, .. } = object;
         self.medium.announce(at - block::HEADER, block::HEADER);
         let words = heap::read_header(map, at);
-        let bad = |found: String, expected: String| Bad { holder, field, found, expected };
+        let bad = |found: String, expected: String| Err(Bad::new(place, found, expected));
         let Some(header) = Header::decode(words, at) else {
-            return Err(bad(
-                format!(
-                    "no block header at {:#x}: {:#018x} {:#018x}",
-                    at - block::HEADER,
-                    words[0],
-                    words[1]
-                ),
+            let header = at - block::HEADER;
+            return bad(
+                format!("no block header at {header:#x}: {:#018x} {:#018x}", words[0], words[1]),
                 format!("the header of a {}", info.display_name()),
-            ));
+            );
         };
         if header.fingerprint != info.fingerprint {
-            return Err(bad(
+            return bad(
                 format!("an object with fingerprint {:#014x} at {at:#x}", header.fingerprint),
                 format!("{:#014x}, a {}", info.fingerprint, info.display_name()),
-            ));
+            );
         }
         let room = map.len() - at;
         match info.byte_len(header.count) {
-            Some(len) if len <= room => Ok(len),
-            _ => Err(bad(
+            Some(len) if len <= room => Ok(Object { at, len, info }),
+            _ => bad(
                 format!("{} elements at {at:#x}, {PAST_THE_END}", header.count),
                 format!("a count that fits into {room} bytes"),
-            )),
+            ),
         }
     }
 
@@ -282,6 +254,122 @@ impl<M: MediumImpl> Walk<'_, M> {
     }
 }
 
+impl<M: MediumImpl> Running<'_, M> {
+    fn run(&mut self) -> Result<(), Box<Bad>> {
+        let root = self.holder;
+        let root = self.walk.check_header(Place::Object(root.at), root.at, root.info)?;
+        self.visit(root)?;
+        while let Some(task) = self.next() {
+            let object = match task.waited() {
+                Some(kind) => self.found_again(task.at, kind)?,
+                None => self.follow(task)?,
+            };
+            self.visit(object)?;
+            if self.trace.as_ref().is_some_and(|trace| trace.is_complete()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be done next. Its first line is on its way from memory for some time.
+    #[inline]
+    fn next(&mut self) -> Option<Task> {
+        while let Some(task) = self.work.advance() {
+            self.prefetch(task);
+        }
+        self.work.pop()
+    }
+
+    #[inline]
+    fn prefetch(&self, task: Task) {
+        let map = self.walk.medium.map();
+        if task.at < map.len() && task.at >= block::HEADER {
+            flush::prefetch(map.pointer(task.at - block::HEADER).as_ptr());
+        }
+    }
+
+    /// The object that a link leads to, which nothing else did.
+    fn follow(&mut self, task: Task) -> Result<Object, Box<Bad>> {
+        self.walk.check_target(task)?;
+        let object = self.walk.check_header(Place::Link(task.slot), task.at, task.info)?;
+        match self.reached.blocks.adopt(object.at, object.len, object.info.align) {
+            Ok(()) => Ok(object),
+            Err(expected) => {
+                let Object { at, len, info } = object;
+                let found = format!("a link to {at:#x}, {} of {len} bytes", info.display_name());
+                Err(Bad::new(Place::Link(task.slot), found, expected))
+            }
+        }
+    }
+
+    /// Makes room in the worklist: the oldest links are followed, and what they lead to waits as one bit.
+    #[cold]
+    fn spill(&mut self) -> Result<(), Box<Bad>> {
+        const AHEAD: usize = 16;
+        for index in 0..work::SPILLED {
+            if let Some(task) = self.work.waiting(index + AHEAD) {
+                self.prefetch(task);
+            }
+            let task = self.work.waiting(index).expect("the worklist is full");
+            if task.waited().is_none() {
+                let object = self.follow(task)?;
+                self.work.wait(object.at, object.info);
+            } else {
+                self.work.wait_again(task);
+            }
+        }
+        self.work.forget_spilled();
+        Ok(())
+    }
+
+    /// An object that waited as a bit: its type is in its header.
+    fn found_again(&mut self, at: usize, kind: usize) -> Result<Object, Box<Bad>> {
+        let words = heap::read_header(self.walk.medium.map(), at);
+        let fingerprint = Header::decode(words, at).map(|header| header.fingerprint);
+        let info = fingerprint.and_then(|fingerprint| self.work.types.get(fingerprint, kind));
+        let Some(info) = info else {
+            let expected = "the header that was there before: something else writes to the region";
+            return Err(Bad::new(Place::Object(at), "another block header", expected));
+        };
+        self.walk.check_header(Place::Object(at), at, info)
+    }
+
+    /// Checks an object's bytes and words, and notes its links.
+    fn visit(&mut self, object: Object) -> Result<(), Box<Bad>> {
+        self.reached.objects += 1;
+        self.reached.bytes += block::extent_len(object.len) as u64;
+        self.holder = object;
+        if M::OBSERVED {
+            self.walk.announce(object);
+        }
+        let map = self.walk.medium.map();
+        // SAFETY: nothing writes while the walk runs; see the module.
+        let bytes = unsafe { map.bytes(object.at, object.len) };
+        let valid = (object.info.visit)(bytes, &mut Visitor::new(self));
+        if let Some(bad) = self.bad.take() {
+            return Err(bad);
+        }
+        if !valid {
+            let found = format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]);
+            let expected = format!("a valid {}", object.info.display_name());
+            return Err(Bad::new(Place::Object(object.at), found, expected));
+        }
+        Ok(())
+    }
+
+    /// The offset of a link or word, and its value through the overlay.
+    #[inline]
+    fn read(&self, address: usize) -> (usize, u64) {
+        let map = self.walk.medium.map();
+        let at = address - map.address();
+        if self.walk.flush {
+            self.walk.medium.flush_line(map.pointer(at).as_ptr(), self.walk.origin);
+        }
+        (at, self.walk.overlay.get(at).unwrap_or_else(|| map.load(at)))
+    }
+}
+
 /// Where an object's links and words are, in the order of their offsets.
 struct CellsOf {
     base: usize,
@@ -297,58 +385,31 @@ impl Cells for CellsOf {
     }
 }
 
-/// Collects an object's links, and checks its words.
-struct Collect<'a, M> {
-    medium: &'a M,
-    overlay: &'a Overlay,
-    flush: Option<Origin>,
-    links: &'a mut Vec<(usize, &'static TypeInfo)>,
-    bad_word: Option<(usize, u64)>,
-}
-
-impl<M: MediumImpl> Collect<'_, M> {
-    /// The word's offset, and its value through the overlay.
-    fn read(&self, address: usize) -> (usize, u64) {
-        let map = self.medium.map();
-        let at = address - map.address();
-        if let Some(origin) = self.flush {
-            self.medium.flush_line(map.pointer(at).as_ptr(), origin);
+impl<M: MediumImpl> Cells for Running<'_, M> {
+    fn link(&mut self, address: usize, info: &'static TypeInfo) {
+        let (slot, offset) = self.read(address);
+        if offset == 0 || self.bad.is_some() {
+            return;
         }
-        (at, self.overlay.get(at).unwrap_or_else(|| map.load(at)))
-    }
-}
-
-impl<M: MediumImpl> Cells for Collect<'_, M> {
-    fn link(&mut self, address: usize, target: &'static TypeInfo) {
-        let (at, value) = self.read(address);
-        if value != 0 {
-            self.links.push((at, target));
+        let task = Task { at: slot.wrapping_add(offset as usize), slot, info };
+        if let Some(trace) = &mut self.trace {
+            trace.note(self.links, task, self.holder);
         }
+        self.links += 1;
+        if self.work.is_full()
+            && let Err(bad) = self.spill()
+        {
+            self.bad = Some(bad);
+            return;
+        }
+        self.work.push(task);
     }
 
     fn word(&mut self, address: usize, valid: fn(u64) -> bool) {
         let (at, value) = self.read(address);
-        if !valid(value) && self.bad_word.is_none() {
-            self.bad_word = Some((at, value));
+        if !valid(value) && self.bad.is_none() {
+            let place = Place::Field(self.holder, at);
+            self.bad = Some(Bad::new(place, format!("{value:#018x}"), "a valid value with zeros above it"));
         }
     }
-}
-
-/// `root.accounts.next.balance`; repeats are shortened: `.next ×9999999`.
-fn path(parents: &Parents, holder: Object, field: Option<usize>) -> String {
-    let mut segments: Vec<String> = field.map(|at| holder.info.path_to(at - holder.at)).into_iter().collect();
-    let mut at = holder.at;
-    while let Some(&(parent, slot)) = parents.get(&at) {
-        segments.push(parent.info.path_to(slot - parent.at));
-        at = parent.at;
-    }
-    segments.reverse();
-    let mut out = String::from("root");
-    for run in segments.chunk_by(|a, b| a == b) {
-        match run.len() {
-            1 | 2 => run.iter().for_each(|segment| out.push_str(segment)),
-            n => out.push_str(&format!("{} ×{n}", run[0])),
-        }
-    }
-    out
 }

@@ -94,11 +94,6 @@ impl Bitmap {
         &mut self.0[index]
     }
 
-    /// Number of words of bits.
-    pub(crate) fn words_len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The words that hold these bits, each with a mask of them.
     fn words(bits: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
         (bits.start / 64..bits.end.div_ceil(64)).map(move |word| {
