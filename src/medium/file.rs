@@ -8,7 +8,7 @@ use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl OpenFile {
     /// Opens what is there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        match rustix::fs::open(path, flags, Mode::empty()) {
+        match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
             Ok(fd) => Self::from_file(File::from(fd), path),
             Err(errno) => Err(why_not_opened(path, errno)),
         }
@@ -58,7 +58,7 @@ impl OpenFile {
             }
             _ => return Err(not_a_file()),
         };
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(Error::Locked { path: path.to_path_buf() }),
             Err(errno) => return Err(io("flock")(errno)),
@@ -69,7 +69,7 @@ impl OpenFile {
 
     /// The memory file system that the file is on, if it is on one.
     pub(crate) fn memory_file_system(&self) -> Result<Option<MemoryFileSystem>> {
-        let stat = rustix::fs::fstatfs(&self.file)
+        let stat = retry_on_intr(|| rustix::fs::fstatfs(&self.file))
             .map_err(|errno| Error::from_io("fstatfs", &self.path, errno.into()))?;
         Ok(match stat.f_type as u64 & 0xffff_ffff {
             TMPFS => Some(MemoryFileSystem::Tmpfs),
@@ -103,19 +103,16 @@ impl OpenFile {
             return Ok(());
         }
         let flags = if extend { FallocateFlags::empty() } else { FallocateFlags::KEEP_SIZE };
-        loop {
-            return match rustix::fs::fallocate(&self.file, flags, 0, len as u64) {
-                Ok(()) => Ok(()),
-                Err(Errno::INTR) => continue,
-                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
-                    Err(Error::DiskFull { path: self.path.clone(), needed: len as u64 })
-                }
-                Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
-                    path: self.path.clone(),
-                    what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
-                }),
-                Err(errno) => Err(Error::from_io("fallocate", &self.path, errno.into())),
-            };
+        match retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64)) {
+            Ok(()) => Ok(()),
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                Err(Error::DiskFull { path: self.path.clone(), needed: len as u64 })
+            }
+            Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
+                path: self.path.clone(),
+                what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
+            }),
+            Err(errno) => Err(Error::from_io("fallocate", &self.path, errno.into())),
         }
     }
 
@@ -123,7 +120,7 @@ impl OpenFile {
     pub(crate) fn extend(&self, from: usize, to: usize) -> Result<()> {
         if let Err(error) = self.allocate(to, true) {
             // A full disk may have lengthened the file in part (ext4 does).
-            let _ = rustix::fs::ftruncate(&self.file, from as u64);
+            let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
             return Err(error);
         }
         self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
@@ -134,7 +131,8 @@ impl OpenFile {
         if self.device {
             return Ok(());
         }
-        rustix::fs::fsync(&self.file).map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
+        retry_on_intr(|| rustix::fs::fsync(&self.file))
+            .map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
     }
 }
 
@@ -218,7 +216,7 @@ impl Unnamed {
         let mode = Mode::from_raw_mode(mode);
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let mut this = Unnamed { target: target.to_path_buf(), folder, temporary: None };
-        let fd = match rustix::fs::open(&this.folder, flags | OFlags::TMPFILE, mode) {
+        let fd = match retry_on_intr(|| rustix::fs::open(&this.folder, flags | OFlags::TMPFILE, mode)) {
             Ok(fd) => fd,
             // open(2): a file system without O_TMPFILE, or a kernel that takes it for O_DIRECTORY.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => this.open_temporary(flags, mode)?,
@@ -239,7 +237,8 @@ impl Unnamed {
             hidden.push(&name);
             hidden.push(format!(".{}.{attempt}.new", std::process::id()));
             let path = self.folder.join(hidden);
-            match rustix::fs::open(&path, flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode) {
+            let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+            match retry_on_intr(|| rustix::fs::open(&path, flags, mode)) {
                 Ok(fd) => {
                     self.temporary = Some(path);
                     return Ok(fd);
@@ -254,7 +253,8 @@ impl Unnamed {
     /// Syncs the file, gives it its name, which must be free, and syncs the folder.
     pub(crate) fn name(mut self, file: &OpenFile) -> Result<()> {
         file.sync()?;
-        let folder = rustix::fs::open(&self.folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let folder = retry_on_intr(|| rustix::fs::open(&self.folder, flags, Mode::empty()))
             .map_err(|errno| Error::from_io("open", &self.folder, errno.into()))?;
         let result = match &self.temporary {
             Some(temporary) => {
@@ -275,7 +275,7 @@ impl Unnamed {
         self.temporary = None;
         // The file is whole and has its name, but a power failure might take the name away again: the
         // caller is told that it failed, and so the name goes.
-        rustix::fs::fsync(&folder).map_err(|errno| {
+        retry_on_intr(|| rustix::fs::fsync(&folder)).map_err(|errno| {
             let _ = rustix::fs::unlink(&self.target);
             Error::from_io("fsync", &self.folder, errno.into())
         })
