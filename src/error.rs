@@ -50,13 +50,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file, or a folder on its path, may not be used by this user.
-    #[error("{}: permission denied; a region needs read and write access (and `create` write access to the folder)", .path.display())]
+    #[error("{}: permission denied; a region needs read and write access (`create` and `migrate` write access to the folder too, `medium::Snapshot` read access only)", .path.display())]
     PermissionDenied {
         /// The path that was given.
         path: PathBuf,
     },
     /// The file system is mounted read only.
-    #[error("{}: the file system is read-only; a region needs one that can be written", .path.display())]
+    #[error("{}: the file system is read-only; a region needs one that can be written, unless it is opened on `medium::Snapshot`", .path.display())]
     ReadOnly {
         /// The path that was given.
         path: PathBuf,
@@ -106,12 +106,18 @@ pub enum Error {
         supported: u32,
     },
     /// The region was made for other types.
-    #[error("{}: the region holds other types than this program:\n{difference}open it with the types it was made with, or copy it over into a new region", .path.display())]
+    #[error("{}: the region holds other types than this program:\n{difference}open it with the types it was made with, or turn it into a region of these with `Region::migrate`", .path.display())]
     SchemaMismatch {
         /// The region file.
         path: PathBuf,
         /// Field by field: lines that begin with `-` are in the file only, with `+` in the program only.
         difference: String,
+    },
+    /// `migrate` was asked to go from one type to another that looks the same.
+    #[error("{}: the old root type and the new one have the same schema, so that nobody could tell which the file holds; give the new root type another name", .path.display())]
+    SameSchema {
+        /// The region file.
+        path: PathBuf,
     },
     /// The file ends before the region does.
     #[error("{}: the file has {len} bytes and its header needs {needed}: it was truncated; restore it from a copy", .path.display())]

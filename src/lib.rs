@@ -98,13 +98,13 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Region`], [`Options`] | create, open, run transactions, read the root |
+//! | [`Region`], [`Options`] | create, open, migrate, run transactions, read the root |
 //! | [`Tx`] | the verbs: `alloc`, `flush`, `fence`, `attach`, `publish`, `take`, `store`, `free`, … |
 //! | [`Pm`], [`Taken`], [`Child`], [`state`] | handles and their states |
 //! | [`Link`], [`Word`] | the two kinds of word that a transaction can change |
 //! | [`Read`], [`Committed`] | code that reads inside and outside of transactions |
 //! | [`Persistent`], [`Target`] | what may be stored, and what a link may lead to |
-//! | [`medium`] | `MapSync`, `PageCache`, `Auto`, `Emulated` |
+//! | [`medium`] | `MapSync`, `PageCache`, `Auto`, `Emulated`, `Snapshot` |
 //! | [`collections`] | containers in safe code on all of this |
 //! | [`Error`] | everything that can go wrong, and what to do about it |
 //! | `power` (feature `power`) | the power-failure explorer: tries recovery on every image that a crash could leave |

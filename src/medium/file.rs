@@ -1,13 +1,14 @@
-//! Opening, locking, sizing and naming the file under a region.
+//! [`OpenFile`]: opening, locking and sizing the file under a region.
 //!
 //! Everything that the kernel can answer here becomes a typed error, and nothing is changed before a file
-//! is known to be ours.
+//! is known to be ours. A lock belongs to the open file, which a child of `fork` shares with its parent: so
+//! only the process that opened a file unlocks it.
 
 use super::sysfs::Sysfs;
 use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
-use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
@@ -18,7 +19,35 @@ const TMPFS: u64 = 0x0102_1994;
 const RAMFS: u64 = 0x8584_58f6;
 const HUGETLBFS: u64 = 0x9584_58f6;
 
-/// A file or device that is open for reading and writing, and locked until it is dropped.
+/// How often a file is opened again because its name led to another one by the time it was locked.
+const ATTEMPTS: usize = 16;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reading and writing; nobody else has it.
+    Write,
+    /// Reading only; others may do so too.
+    Read,
+}
+
+impl Access {
+    fn flags(self) -> OFlags {
+        match self {
+            Access::Write => OFlags::RDWR,
+            Access::Read => OFlags::RDONLY,
+        }
+    }
+
+    fn lock(self) -> FlockOperation {
+        match self {
+            Access::Write => FlockOperation::NonBlockingLockExclusive,
+            Access::Read => FlockOperation::NonBlockingLockShared,
+        }
+    }
+}
+
+/// A file or device that is open and locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     pub file: File,
@@ -31,19 +60,39 @@ pub(crate) struct OpenFile {
     pub device: bool,
     /// Device number: of the character device, or of the file system that holds the file.
     pub dev: (u32, u32),
+    /// What it was when it was opened: its inode, mode and owner.
+    pub stat: Stat,
 }
 
 impl OpenFile {
     /// Opens what is there.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
-            Ok(fd) => Self::from_file(File::from(fd), path),
-            Err(errno) => Err(why_not_opened(path, errno)),
+    ///
+    /// Between opening and locking, another process may have put another file under the name, and the lock
+    /// would be one of a file that nobody finds again. So the name is looked at once more, under the lock.
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self> {
+        let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        for _ in 0..ATTEMPTS {
+            let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+                .map_err(|errno| why_not_opened(path, errno))?;
+            let file = Self::from_file(File::from(fd), path, access)?;
+            if file.is_at(path)? {
+                return Ok(file);
+            }
+        }
+        Err(Error::Locked { path: path.to_path_buf() })
+    }
+
+    /// Whether `path` leads to this file.
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
+        match rustix::fs::stat(path) {
+            Ok(stat) => Ok(same_file(&stat, &self.stat)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(Error::from_io("stat", path, errno.into())),
         }
     }
 
-    fn from_file(file: File, path: &Path) -> Result<Self> {
+    /// Locks an open file; `path` is what errors call it.
+    pub(crate) fn from_file(file: File, path: &Path, access: Access) -> Result<Self> {
         let io = |op| move |errno: Errno| Error::from_io(op, path, errno.into());
         let stat = rustix::fs::fstat(&file).map_err(io("fstat"))?;
         let number = |dev| (rustix::fs::major(dev), rustix::fs::minor(dev));
@@ -58,13 +107,13 @@ impl OpenFile {
             }
             _ => return Err(not_a_file()),
         };
-        match retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+        match retry_on_intr(|| rustix::fs::flock(&file, access.lock())) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(Error::Locked { path: path.to_path_buf() }),
             Err(errno) => return Err(io("flock")(errno)),
         }
         let len = usize::try_from(exact_len).unwrap_or(usize::MAX) & !(PAGE - 1);
-        Ok(OpenFile { file, path: path.to_path_buf(), len, exact_len, device, dev })
+        Ok(OpenFile { file, path: path.to_path_buf(), len, exact_len, device, dev, stat })
     }
 
     /// The memory file system that the file is on, if it is on one.
@@ -136,8 +185,13 @@ impl OpenFile {
     }
 }
 
+/// Whether both are the same file.
+pub(crate) fn same_file(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
 /// The folder that holds `path`.
-fn folder_of(path: &Path) -> PathBuf {
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -173,7 +227,7 @@ fn why_not_opened(path: &Path, errno: Errno) -> Error {
 }
 
 /// The typed error for what stands where a new region is to be.
-fn why_not_free(path: &Path) -> Error {
+pub(crate) fn why_not_free(path: &Path) -> Error {
     match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::RegularFile) => Error::Exists { path: path.to_path_buf() },
         Ok(kind) => Error::NotAFile { path: path.to_path_buf(), found: called(kind) },
@@ -195,97 +249,4 @@ pub(crate) enum MapError {
     NotSupported,
     /// Not at all.
     Other(Error),
-}
-
-/// A file without its final name: nobody else can open it, and it is gone if it is dropped before
-/// [`Unnamed::name`].
-pub(crate) struct Unnamed {
-    target: PathBuf,
-    folder: PathBuf,
-    /// The temporary name, where the file system has no unnamed files.
-    temporary: Option<PathBuf>,
-}
-
-impl Unnamed {
-    /// A new, locked file of `len` bytes with real blocks, in the folder of `target`.
-    pub(crate) fn create(target: &Path, len: usize, mode: u32) -> Result<(Self, OpenFile)> {
-        if target.symlink_metadata().is_ok() {
-            return Err(why_not_free(target));
-        }
-        let folder = folder_of(target);
-        let mode = Mode::from_raw_mode(mode);
-        let flags = OFlags::RDWR | OFlags::CLOEXEC;
-        let mut this = Unnamed { target: target.to_path_buf(), folder, temporary: None };
-        let fd = match retry_on_intr(|| rustix::fs::open(&this.folder, flags | OFlags::TMPFILE, mode)) {
-            Ok(fd) => fd,
-            // open(2): a file system without O_TMPFILE, or a kernel that takes it for O_DIRECTORY.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => this.open_temporary(flags, mode)?,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoFolder { path: this.folder.clone() }),
-            Err(errno) => return Err(Error::from_io("open", &this.folder, errno.into())),
-        };
-        let mut file = OpenFile::from_file(File::from(fd), target)?;
-        file.allocate(len, true)?;
-        file.len = len;
-        file.exact_len = len as u64;
-        Ok((this, file))
-    }
-
-    fn open_temporary(&mut self, flags: OFlags, mode: Mode) -> Result<rustix::fd::OwnedFd> {
-        let name = self.target.file_name().unwrap_or_default().to_os_string();
-        for attempt in 0..1_000_u32 {
-            let mut hidden = std::ffi::OsString::from(".");
-            hidden.push(&name);
-            hidden.push(format!(".{}.{attempt}.new", std::process::id()));
-            let path = self.folder.join(hidden);
-            let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-            match retry_on_intr(|| rustix::fs::open(&path, flags, mode)) {
-                Ok(fd) => {
-                    self.temporary = Some(path);
-                    return Ok(fd);
-                }
-                Err(Errno::EXIST) => {}
-                Err(errno) => return Err(Error::from_io("open", &path, errno.into())),
-            }
-        }
-        Err(Error::Exists { path: self.target.clone() })
-    }
-
-    /// Syncs the file, gives it its name, which must be free, and syncs the folder.
-    pub(crate) fn name(mut self, file: &OpenFile) -> Result<()> {
-        file.sync()?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let folder = retry_on_intr(|| rustix::fs::open(&self.folder, flags, Mode::empty()))
-            .map_err(|errno| Error::from_io("open", &self.folder, errno.into()))?;
-        let result = match &self.temporary {
-            Some(temporary) => {
-                rustix::fs::renameat_with(CWD, temporary, CWD, &self.target, RenameFlags::NOREPLACE)
-            }
-            None => {
-                use std::os::fd::AsRawFd;
-                // open(2), "O_TMPFILE": the way to name an unnamed file without CAP_DAC_READ_SEARCH.
-                let open = format!("/proc/self/fd/{}", file.file.as_raw_fd());
-                rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)
-            }
-        };
-        result.map_err(|errno| match errno {
-            // The folder is open: it is procfs that is missing, and "make it with `create`" would not help.
-            Errno::NOENT => Error::Io { op: "linkat", path: self.target.clone(), source: errno.into() },
-            errno => Error::from_io("linkat", &self.target, errno.into()),
-        })?;
-        self.temporary = None;
-        // The file is whole and has its name, but a power failure might take the name away again: the
-        // caller is told that it failed, and so the name goes.
-        retry_on_intr(|| rustix::fs::fsync(&folder)).map_err(|errno| {
-            let _ = rustix::fs::unlink(&self.target);
-            Error::from_io("fsync", &self.folder, errno.into())
-        })
-    }
-}
-
-impl Drop for Unnamed {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            let _ = rustix::fs::unlink(temporary);
-        }
-    }
 }

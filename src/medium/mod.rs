@@ -6,6 +6,7 @@
 //! | [`PageCache`] | `MAP_SHARED` of a file on a disk file system | note the range | `msync(MS_SYNC)` | yes, slowly |
 //! | [`Emulated`] | anonymous memory | as `MapSync` | as `MapSync` | no |
 //! | [`Auto`] | `MapSync` where it is granted, else `PageCache` | as chosen | as chosen | yes |
+//! | [`Snapshot`] | `MAP_PRIVATE` of a file, for reading only: nothing ever reaches the file | none | none | – |
 //!
 //! A medium knows nothing of regions: it has memory, and stores, flushes and fences in it. Its methods are
 //! hidden, so that nobody but the engine can call them.
@@ -16,16 +17,20 @@ mod file;
 mod map;
 mod map_sync;
 mod page_cache;
+mod snapshot;
 mod sysfs;
+mod unnamed;
 
 pub use crate::flush::Instruction;
 pub use auto::Auto;
 pub use emulated::Emulated;
-pub(crate) use file::{OpenFile, Unnamed};
+pub(crate) use file::{Access, OpenFile, same_file};
 pub(crate) use map::Map;
 pub use map_sync::MapSync;
 pub use page_cache::PageCache;
+pub use snapshot::Snapshot;
 pub(crate) use sysfs::Sysfs;
+pub(crate) use unnamed::{Unnamed, check_keep, sweep};
 
 use crate::error::{Error, Result};
 use crate::region::Options;
@@ -65,7 +70,7 @@ pub enum MemoryFileSystem {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a medium",
     label = "not a medium",
-    note = "the media are `MapSync`, `PageCache`, `Auto` and `Emulated`, in `indelible::medium`"
+    note = "the media are `MapSync`, `PageCache`, `Auto`, `Emulated` and `Snapshot`, in `indelible::medium`"
 )]
 pub trait Medium: MediumImpl {}
 
@@ -73,7 +78,7 @@ pub trait Medium: MediumImpl {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not open files",
     label = "no medium for files",
-    note = "use `MapSync`, `PageCache` or `Auto`; an `Emulated` region is made with `Region::new`"
+    note = "use `MapSync`, `PageCache` or `Auto`, or `Snapshot` to read only; an `Emulated` region is made with `Region::new`"
 )]
 pub trait FileMedium: Medium + FileMediumImpl {}
 
@@ -196,9 +201,12 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not open files, and no other type can be made to: `FileMedium` is sealed",
     label = "no medium for files",
-    note = "the media for files are `MapSync`, `PageCache` and `Auto`, in `indelible::medium`"
+    note = "the media for files are `MapSync`, `PageCache`, `Auto` and `Snapshot`, in `indelible::medium`"
 )]
 pub(crate) trait FileMediumImpl: MediumImpl {
+    /// What the file is to be opened for.
+    const ACCESS: Access = Access::Write;
+
     /// Maps an open and locked file. On failure the file comes back, for another medium to try.
     #[expect(clippy::result_large_err, reason = "made once, when a region is opened")]
     fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused>;

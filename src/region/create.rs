@@ -5,7 +5,7 @@ use super::options::region_len;
 use super::{Options, Region, block, object, schema};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
+use crate::medium::{Access, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
 use crate::persistent::Persistent;
 use crate::tx::Engine;
 use crate::tx::journal::Journal;
@@ -30,6 +30,12 @@ pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layo
     (layout, text)
 }
 
+/// An id for a new region.
+pub(crate) fn new_id() -> u64 {
+    // A hasher's keys are random: nothing but that is asked of the id.
+    RandomState::new().build_hasher().finish()
+}
+
 #[track_caller]
 pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     path: &Path,
@@ -37,9 +43,7 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     root: R,
     options: &Options,
 ) -> Result<Region<R, M>> {
-    // A hasher's keys are random: nothing but that is asked of the region's id.
-    let region_id = RandomState::new().build_hasher().finish();
-    let (layout, text) = plan::<R>(options.journal(), region_id);
+    let (layout, text) = plan::<R>(options.journal(), new_id());
     if is_device(path) {
         return create_on_device(path, len, root, options, layout, &text);
     }
@@ -65,7 +69,7 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     layout: Layout,
     text: &str,
 ) -> Result<Region<R, M>> {
-    let file = OpenFile::open(path)?;
+    let file = OpenFile::open(path, Access::Write)?;
     if len > file.exact_len {
         return Err(Error::DiskFull { path: path.to_path_buf(), needed: len });
     }

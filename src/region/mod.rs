@@ -10,6 +10,7 @@ pub(crate) mod block;
 pub(crate) mod create;
 pub(crate) mod heap;
 pub(crate) mod layout;
+mod migrate;
 pub(crate) mod object;
 pub(crate) mod open;
 mod options;
@@ -147,6 +148,71 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     {
         // SAFETY: the caller's promise.
         unsafe { Options::new().open_or_create(path, len, root) }
+    }
+
+    /// Opens the region at `path`, and turns it into one with a root of type `R` if its root is an `A`.
+    ///
+    /// This is how a program goes on when its types have changed and [`Region::open`] answers
+    /// [`Error::SchemaMismatch`]. The old region is read without changing it. `root` makes the new root of the
+    /// old one, and `fill` runs as many transactions on the new region as it likes: what it commits there is in
+    /// a file without a name, of `len` bytes at first, that nobody else sees. When it is done and durable, it
+    /// takes the old file's name in one step. A region that has a root of type `R` already is only opened, so
+    /// that a program may always start with this call.
+    ///
+    /// On return the new region is open, and it and its name are durable. A process that is killed, and a power
+    /// failure, leave the old region or the new one at `path`, whole. (A hidden file `.NAME.….new` may stay
+    /// behind beside it: the next migration removes it.)
+    ///
+    /// The old file is locked meanwhile, as for writing. It is gone afterwards, unless [`Options::keep_old`]
+    /// names a place for it. The new file has its mode, owner and group, but not its extended attributes and
+    /// access control lists; another hard link to the old file still leads to that. At the end of a symbolic
+    /// link the file is replaced, not the link. A device has no name to give away, so that a region on device
+    /// DAX can't be migrated in place.
+    ///
+    /// ```
+    /// use indelible::{Persistent, Region, Result, Word, medium::Auto};
+    ///
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counter { hits: Word<u32> }
+    ///
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
+    ///
+    /// fn open(path: &str) -> Result<Region<Counters, Auto>> {
+    ///     let root = |old: &Counter| Counters { hits: Word::new(old.hits.get().into()), misses: Word::new(0) };
+    ///     // SAFETY: nothing else writes or truncates this file while the region is open.
+    ///     unsafe { Region::migrate(path, 1 << 20, root, |_, _| Ok(())) }
+    /// }
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`], for the old file and the new one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Region::open`] and [`Region::create`], and what `fill` answers; [`Error::SameSchema`] if `A`
+    /// and `R` can't be told from each other; [`Error::Exists`] for what stands where the old file is to be kept.
+    /// The old region stays as it was, and nothing is left behind.
+    ///
+    /// # Panics
+    ///
+    /// When `root` or `fill` do, with the same consequence, and if `fill` exchanges the region that it is given
+    /// for another.
+    #[track_caller]
+    pub unsafe fn migrate<A: Persistent>(
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce(&A) -> R,
+        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
+    ) -> Result<Self>
+    where
+        M: FileMedium + Writable,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().migrate(path, len, root, fill) }
     }
 
     /// The root, and through its links everything in the region: plain references, nothing is copied.

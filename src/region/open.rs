@@ -15,15 +15,29 @@ use xxhash_rust::xxh3::xxh3_64;
 
 #[track_caller]
 pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options) -> Result<Region<R, M>> {
-    let file = OpenFile::open(path)?;
+    open_file(OpenFile::open(path, M::ACCESS)?, options)
+}
+
+/// Opens the region in a file that is open and locked already.
+#[track_caller]
+pub(crate) fn open_file<R: Persistent, M: FileMedium>(
+    file: OpenFile,
+    options: &Options,
+) -> Result<Region<R, M>> {
+    let medium: M = attach(file, options)?;
+    let exact_len = medium.file().exact_len;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len, Location::caller())?;
+    Ok(Region::new_parts(medium, engine, recovered))
+}
+
+/// Maps a file that is long enough to be a region.
+pub(crate) fn attach<M: FileMedium>(file: OpenFile, options: &Options) -> Result<M> {
     let exact_len = file.exact_len;
     if file.len == 0 {
         return Err(shorter_than_a_page(&file));
     }
     super::options::region_len(exact_len, 0)?;
-    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let (engine, recovered) = recover::<R, M>(&medium, exact_len, Location::caller())?;
-    Ok(Region::new_parts(medium, engine, recovered))
+    M::attach(file, options).map_err(|refused| refused.error)
 }
 
 /// A file that is too short to be mapped.
@@ -102,7 +116,8 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     Ok((Engine::new(layout, heap, Journal::new(layout, number)), recovered))
 }
 
-fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Result<()> {
+/// The schema text that the region holds.
+pub(crate) fn stored_schema<M: MediumImpl>(medium: &M, layout: &Layout) -> Result<String> {
     let (map, path) = (medium.map(), medium.path());
     medium.announce_durable(Layout::SCHEMA, layout.schema_len);
     let mut bytes: Vec<u8> = (0..layout.schema_len.div_ceil(8))
@@ -116,19 +131,28 @@ fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Re
     if found != expected {
         return damaged(format!("checksum {found:#018x}"), format!("{expected:#018x}"));
     }
-    let Ok(file) = String::from_utf8(bytes) else {
-        return damaged("bytes that are not UTF-8".to_string(), "text".to_string());
-    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => damaged("bytes that are not UTF-8".to_string(), "text".to_string()),
+    }
+}
+
+fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Result<()> {
+    let path = medium.path();
+    let file = stored_schema(medium, layout)?;
     let program = schema::text(R::type_info());
     if file != program {
         let difference = schema::difference(&file, &program);
         return Err(Error::SchemaMismatch { path: path.to_path_buf(), difference });
     }
     if (layout.root_size, layout.root_align) != (size_of::<R>(), align_of::<R>()) {
-        return damaged(
+        return Err(Error::damaged(
+            path,
+            "schema",
+            Layout::SCHEMA,
             format!("a root of {} bytes, aligned to {}", layout.root_size, layout.root_align),
             format!("{} bytes, aligned to {}, as in the schema", size_of::<R>(), align_of::<R>()),
-        );
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::{Region, heap};
 use crate::error::{Error, Result};
 use crate::medium::{FileMedium, MemoryFileSystem, PersistenceDomain, Writable};
 use crate::persistent::Persistent;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a region is opened or created. The defaults are those of [`Region::open`] and [`Region::create`].
 ///
@@ -33,6 +33,7 @@ pub struct Options {
     journal_words: usize,
     domain: Option<PersistenceDomain>,
     memory_file_systems: Vec<MemoryFileSystem>,
+    keep_old: Option<PathBuf>,
 }
 
 /// Address space that is reserved for growth where nothing else is said, in bytes.
@@ -48,6 +49,7 @@ impl Default for Options {
             journal_words: 1024,
             domain: None,
             memory_file_systems: Vec::new(),
+            keep_old: None,
         }
     }
 }
@@ -92,6 +94,13 @@ impl Options {
     /// Lets [`PageCache`](crate::medium::PageCache) use a file system that loses its files with the power.
     pub fn allow_memory_file_system(mut self, name: MemoryFileSystem) -> Self {
         self.memory_file_systems.push(name);
+        self
+    }
+
+    /// Lets [`Region::migrate`] keep the old file under this name, which must be free and on the same file
+    /// system. It has the name before the new file takes its place.
+    pub fn keep_old(mut self, path: impl Into<PathBuf>) -> Self {
+        self.keep_old = Some(path.into());
         self
     }
 
@@ -148,6 +157,23 @@ impl Options {
         }
     }
 
+    /// As [`Region::migrate`], with these options. The new file has the old one's mode, whatever
+    /// [`Options::mode`] says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::migrate`].
+    pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce(&A) -> R,
+        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        super::migrate::migrate(path.as_ref(), len, root, fill, self)
+    }
+
     fn check(&self) -> Result<()> {
         Layout::check_journal_words(self.journal_words)?;
         if self.domain == Some(PersistenceDomain::CpuCache) {
@@ -181,6 +207,10 @@ impl Options {
 
     pub(crate) fn file_mode(&self) -> u32 {
         self.mode & 0o777
+    }
+
+    pub(crate) fn kept_old(&self) -> Option<&Path> {
+        self.keep_old.as_deref()
     }
 
     pub(crate) fn journal(&self) -> usize {

@@ -4,7 +4,7 @@ use crate::child;
 use crate::state::State;
 use crate::support::*;
 use indelible::Error;
-use indelible::medium::{Auto, PageCache};
+use indelible::medium::{Auto, PageCache, Snapshot};
 
 /// Root may everything, and so the attempts are made by somebody else.
 #[test]
@@ -49,6 +49,7 @@ pub fn as_nobody(folder: &Folder) {
         let error = refused_to_open::<Bank>(folder, case, advice, &path);
         assert_error!(error, Error::PermissionDenied { path: named } if named == path);
     }
+    assert!(open::<Bank, Snapshot>(&folder.join("read-only")).is_ok(), "a snapshot only reads");
     for (case, name) in [
         ("access: create in a folder that may not be written", "closed"),
         ("access: create in a folder that may not be entered", "barred"),
@@ -80,6 +81,9 @@ pub fn read_only(folder: &Folder) {
     let advice = "a region needs one that can be written";
     let error = refused_to_open::<Bank>(folder, case, advice, &path);
     assert_error!(error, Error::ReadOnly { path: named } if named == path);
+    let snapshot = open::<Bank, Snapshot>(&path).expect("a snapshot only reads");
+    assert_eq!(snapshot.root().count.get(), 3);
+    drop(snapshot);
     let case = "access: create on a read-only file system";
     let error = refused(folder, case, advice, || create::<Auto>(&new, LEN));
     assert_error!(error, Error::ReadOnly { .. });

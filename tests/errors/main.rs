@@ -12,6 +12,7 @@ mod image;
 mod journal;
 mod lock;
 mod media;
+mod migrate;
 mod paths;
 mod schema;
 mod settings;

@@ -123,7 +123,8 @@ fn shop(folder: &Folder) -> std::path::PathBuf {
 fn refused<R: Persistent>(case: &str, expected: &[&str]) {
     let folder = Folder::new();
     let path = shop(&folder);
-    let advice = "open it with the types it was made with, or copy it over into a new region";
+    let advice =
+        "open it with the types it was made with, or turn it into a region of these with `Region::migrate`";
     match refused_to_open::<R>(&folder, case, advice, &path) {
         Error::SchemaMismatch { difference, .. } => {
             assert_eq!(difference.lines().collect::<Vec<_>>(), expected, "{case}");

@@ -79,6 +79,13 @@ fn normalise(text: &str, folder: &Path) -> String {
 fn by_hand() -> Vec<(&'static str, Error)> {
     let path = || PathBuf::from("/pmem/x");
     vec![
+        (
+            "by hand: a snapshot of a device",
+            Error::Unsupported {
+                path: "/dev/dax0.0".into(),
+                what: "device DAX has no private mappings, so that a region there can't be read without changing it; copy the device to a file and open that, or open the device with `MapSync`",
+            },
+        ),
         ("by hand: a device that holds a region", Error::DeviceInUse { path: "/dev/dax0.0".into() }),
         (
             "by hand: memory without a persistence domain",

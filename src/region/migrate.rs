@@ -1,0 +1,75 @@
+//! From one root type to another: the old region is read as a snapshot, under the lock of a writer, and the
+//! new one built in a file without a name that takes the old one's place when it is whole and durable.
+
+use super::layout::Layout;
+use super::open::{attach, open_file, stored_schema};
+use super::options::region_len;
+use super::{Options, Region, create, schema};
+use crate::error::{Error, Result};
+use crate::medium::{
+    Access, FileMedium, FileMediumImpl, MediumImpl, OpenFile, Snapshot, Unnamed, Writable, check_keep,
+    same_file, sweep,
+};
+use crate::persistent::Persistent;
+use std::panic::Location;
+use std::path::Path;
+
+#[track_caller]
+pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
+    path: &Path,
+    len: u64,
+    root: impl FnOnce(&A) -> R,
+    fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
+    options: &Options,
+) -> Result<Region<R, M>> {
+    const { A::SOUND };
+    let (layout, text) = create::plan::<R>(options.journal(), create::new_id());
+    if schema::text(A::type_info()) == text {
+        return Err(Error::SameSchema { path: path.to_path_buf() });
+    }
+    // With a shared lock, two migrations could each read the old region, and the second would replace what
+    // the first had made of it.
+    let file = OpenFile::open(path, Access::Write)?;
+    if file.device {
+        return match open_file(file, options) {
+            Err(Error::SchemaMismatch { .. }) => Err(Error::Unsupported {
+                path: path.to_path_buf(),
+                what: "a device has no name that a new region could take, so that a region on device DAX can't be migrated in place; create the new one on another device or in a file, and copy with a program that opens both",
+            }),
+            other => other,
+        };
+    }
+    let (file, is_new) = compare(file, &text, options)?;
+    if is_new {
+        sweep(&file);
+        return open_file(file, options);
+    }
+    // As in `open`: what a failed write-back may take away again is not read.
+    file.sync()?;
+    let old: Region<A, Snapshot> = open_file(file, options)?;
+    if let Some(keep) = options.kept_old() {
+        check_keep(old.medium.file(), keep)?;
+    }
+
+    sweep(old.medium.file());
+    let len = region_len(len, layout.min_len())?;
+    let (unnamed, file) = Unnamed::replacing(old.medium.file(), len)?;
+    let stat = file.stat;
+    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())?;
+    let mut new = Region::new_parts(medium, engine, false);
+    fill(old.root(), &mut new)?;
+    new.engine.check_poison()?;
+    let file = new.medium.file();
+    assert!(same_file(&file.stat, &stat), "`fill` exchanged the region for another one");
+    unnamed.replace(file, old.medium.file(), options.kept_old())?;
+    Ok(new)
+}
+
+/// Whether the file holds a region with this schema.
+fn compare(file: OpenFile, text: &str, options: &Options) -> Result<(OpenFile, bool)> {
+    let snapshot: Snapshot = attach(file, options)?;
+    let layout = Layout::read(snapshot.map(), snapshot.path(), snapshot.file().exact_len)?;
+    let found = stored_schema(&snapshot, &layout)?;
+    Ok((snapshot.into_file(), found == text))
+}

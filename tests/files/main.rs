@@ -1,0 +1,8 @@
+//! What happens to region files: snapshots that change nothing, migrations that are killed anywhere.
+
+mod child;
+mod kill;
+mod migrate;
+mod race;
+mod snapshot;
+mod support;
