@@ -4,6 +4,7 @@ use crate::child;
 use crate::support::*;
 use indelible::Error;
 use indelible::medium::{PageCache, Snapshot};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,10 @@ pub fn migrate_in_a_child(path: &Path) {
     };
     let bank = migrate_with(&options(), path, LEN, root, fill::<PageCache>).expect("room");
     bank.close().expect("a good disk");
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    path.metadata().map(|metadata| metadata.ino()).ok()
 }
 
 #[test]
@@ -37,13 +42,20 @@ fn killed_anywhere_it_leaves_the_old_region_or_the_new_one() {
     let (mut old, mut new, mut hidden) = (0, 0, 0);
     for round in 0..40_u32 {
         create();
+        let before = inode(&path);
         let mut other = child::begin("migrate", &path);
-        // Evenly over the time that it takes, and some more.
-        let moment = Instant::now() + whole.min(Duration::from_secs(2)) * round / 32;
+        // Evenly over the time that it takes; and when it is seen to put the new file into its place.
+        let moment = Instant::now() + whole.min(Duration::from_secs(2)) * (round / 2) / 18;
+        let watched = round % 2 == 1;
         drop(other.child.stdin.take());
-        while Instant::now() < moment {
+        while if watched {
+            inode(&path) == before && folder.names().len() == 1
+        } else {
+            Instant::now() < moment
+        } {
             std::thread::yield_now();
         }
+        (0..round * 300).for_each(|turn| drop(std::hint::black_box(turn)));
         other.kill();
         hidden += folder.names().len() - 1;
         match open::<old::Bank, Snapshot>(&path) {
