@@ -55,7 +55,9 @@ fn killed_anywhere_it_leaves_the_old_region_or_the_new_one() {
         } {
             std::thread::yield_now();
         }
-        (0..round * 300).for_each(|turn| drop(std::hint::black_box(turn)));
+        (0..round * 300).for_each(|turn| {
+            std::hint::black_box(turn);
+        });
         other.kill();
         hidden += folder.names().len() - 1;
         match open::<old::Bank, Snapshot>(&path) {
