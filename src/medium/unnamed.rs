@@ -204,7 +204,8 @@ fn keep_as(target: &Path, old: &OpenFile, keep: &Path) -> Result<Option<Name>> {
     };
     let folder = folder_of(keep);
     let opened = open_folder(&folder)?;
-    retry_on_intr(|| rustix::fs::fsync(&opened)).map_err(|errno| Error::from_io("fsync", &folder, errno.into()))?;
+    retry_on_intr(|| rustix::fs::fsync(&opened))
+        .map_err(|errno| Error::from_io("fsync", &folder, errno.into()))?;
     Ok(name)
 }
 
