@@ -270,6 +270,16 @@ pub enum Error {
         "the transaction broke a rule and its panic was caught; nothing of it was committed, run it again without the mistake"
     )]
     Aborted,
+    /// `close` in a child of `fork`, which has a copy of the `Region` and nothing of the region.
+    #[error(
+        "the region was opened by process {opened}, and this is process {this}, which `fork` made: it has neither the region's memory nor its lock; close it where it was opened"
+    )]
+    OtherProcess {
+        /// The process that opened it.
+        opened: u32,
+        /// This process.
+        this: u32,
+    },
     /// A write-back failed, so that nothing more can be promised for what is in memory.
     #[error(
         "the region is poisoned: an earlier write-back failed ({reason}), and the pages concerned may hold old data; close it, check the device, open it again"

@@ -62,6 +62,8 @@ pub(crate) struct OpenFile {
     pub dev: (u32, u32),
     /// What it was when it was opened: its inode, mode and owner.
     pub stat: Stat,
+    /// The process that opened it.
+    process: u32,
 }
 
 impl OpenFile {
@@ -113,7 +115,16 @@ impl OpenFile {
             Err(errno) => return Err(io("flock")(errno)),
         }
         let len = usize::try_from(exact_len).unwrap_or(usize::MAX) & !(PAGE - 1);
-        Ok(OpenFile { file, path: path.to_path_buf(), len, exact_len, device, dev, stat })
+        Ok(OpenFile {
+            file,
+            path: path.to_path_buf(),
+            len,
+            exact_len,
+            device,
+            dev,
+            stat,
+            process: std::process::id(),
+        })
     }
 
     /// The memory file system that the file is on, if it is on one.
@@ -237,6 +248,9 @@ pub(crate) fn why_not_free(path: &Path) -> Error {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return; // a child of `fork`, which shares the lock with its parent
+        }
         // Closing alone would not do: while another thread of this process is between fork and exec, its child
         // has the open file too, and the lock belongs to that (flock(2)).
         let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);

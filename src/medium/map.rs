@@ -28,6 +28,8 @@ pub(crate) struct Map {
     reserved: usize,
     /// What was reserved, before alignment.
     outer: (NonNull<u8>, usize),
+    /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
+    process: u32,
 }
 
 // SAFETY: the memory belongs to this value; `load` and `store` are atomic, and other accesses are `unsafe`.
@@ -60,7 +62,13 @@ impl Map {
         // SAFETY: `pad < align`, and at least `align` bytes more than `reserved` were mapped.
         let base = unsafe { outer.add(pad) };
         base.expose_provenance();
-        Ok(Map { base, len: AtomicUsize::new(0), reserved, outer: (outer, outer_len) })
+        Ok(Map {
+            base,
+            len: AtomicUsize::new(0),
+            reserved,
+            outer: (outer, outer_len),
+            process: std::process::id(),
+        })
     }
 
     /// Puts zeroed anonymous memory over the range from the present length to `to`.
@@ -114,6 +122,11 @@ impl Map {
         unsafe { rustix::mm::madvise(at.as_ptr().cast(), to - from, Advice::LinuxDontFork)? };
         self.len.store(to, Ordering::Release);
         Ok(())
+    }
+
+    /// The process that has this memory.
+    pub(crate) fn process(&self) -> u32 {
+        self.process
     }
 
     /// Bytes that are mapped.
@@ -191,6 +204,9 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return; // a child of `fork`
+        }
         let (outer, len) = self.outer;
         // SAFETY: the reservation belongs to this value, and every reference into it borrows it or what
         // owns it. It can't fail for a range that was mapped.

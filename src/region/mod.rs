@@ -35,6 +35,9 @@ use verify::{Overlay, Walk};
 /// Reading goes through [`Region::root`] and plain references; changing goes through
 /// [`Region::transact`], which needs `&mut`. A region may be sent to and shared with other threads; put it
 /// into a `RwLock` for many readers and one writer.
+///
+/// A child of `fork` has no memory of the region (`MADV_DONTFORK`, madvise(2)), so that it dies by a signal where
+/// it reads or changes the region; dropping it there does nothing, and the lock stays with the parent.
 pub struct Region<R: Persistent, M: Medium = MapSync> {
     medium: M,
     engine: Engine,
@@ -390,7 +393,8 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Poisoned`] if it was poisoned, or if the last write-back fails.
+    /// [`Error::Poisoned`] if it was poisoned, or if the last write-back fails; [`Error::OtherProcess`] in a
+    /// child of `fork`.
     pub fn close(mut self) -> Result<()> {
         self.shut_down()
     }
@@ -405,6 +409,10 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     fn shut_down(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
+        }
+        let (opened, this) = (self.medium.map().process(), std::process::id());
+        if opened != this {
+            return Err(Error::OtherProcess { opened, this });
         }
         self.engine.close(&self.medium, Location::caller())
     }

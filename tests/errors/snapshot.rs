@@ -86,6 +86,7 @@ fn by_hand() -> Vec<(&'static str, Error)> {
                 what: "device DAX has no private mappings, so that a region there can't be read without changing it; copy the device to a file and open that, or open the device with `MapSync`",
             },
         ),
+        ("by hand: close in a child of fork", Error::OtherProcess { opened: 100, this: 101 }),
         ("by hand: a device that holds a region", Error::DeviceInUse { path: "/dev/dax0.0".into() }),
         (
             "by hand: memory without a persistence domain",

@@ -1,6 +1,6 @@
 //! Cases that need another process: this test binary again, with one test that does nothing by itself.
 
-use crate::{kill, race};
+use crate::{kill, locks, race};
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -16,6 +16,7 @@ fn the_other_process() {
     let path = PathBuf::from(path);
     match job.to_str().unwrap_or_default() {
         "migrate" => kill::migrate_in_a_child(&path),
+        "fork" => locks::fork_in_a_child(&path),
         "exchange" => race::exchange_for_ever(&path),
         other => panic!("no such job: {other}"),
     }

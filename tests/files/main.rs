@@ -2,6 +2,7 @@
 
 mod child;
 mod kill;
+mod locks;
 mod migrate;
 mod race;
 mod snapshot;
