@@ -11,7 +11,7 @@
 //! have made every earlier store before the instruction, and may make no later one ahead of it.
 #![allow(unsafe_code)]
 
-use super::{Features, Instruction};
+use super::{Features, Instruction, Stream};
 use core::arch::asm;
 
 /// `HWCAP_DCPOP` of the kernel's `asm/hwcap.h`.
@@ -54,25 +54,11 @@ pub(crate) fn prefetch(at: *const u8) {
     unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
 }
 
-/// Copies `bytes` to `to` with ordinary stores.
+/// aarch64 has no path that bypasses the cache and ends in the persistence domain.
 ///
 /// # Safety
 ///
-/// The caller owns the memory at `to`, and has room there.
-pub(super) unsafe fn copy(to: *mut u8, bytes: &[u8]) {
-    // SAFETY: the caller's promise.
-    unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-}
-
-/// Copies whole lines, flushes them, and fences: aarch64 has no path that bypasses the cache and ends in the
-/// persistence domain.
-///
-/// # Safety
-///
-/// As for [`copy`]; `to` is aligned to a line.
-pub(super) unsafe fn stream_lines(instruction: Instruction, to: *mut u8, bytes: &[u8]) {
-    // SAFETY: the caller's promise.
-    unsafe { copy(to, bytes) };
-    super::lines(to.addr(), bytes.len()).for_each(|line| flush_line(instruction, to.with_addr(line)));
-    fence();
+/// None: it is never called, because a plan streams nothing where [`Stream::Never`] was chosen.
+pub(super) unsafe fn stream_lines(_: Stream, _: *mut u8, _: &[u8]) {
+    unreachable!("aarch64 does not stream");
 }

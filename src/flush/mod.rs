@@ -7,6 +7,9 @@
 
 use crate::error::{Error, Result};
 
+mod copy;
+mod plan;
+
 #[cfg(target_arch = "aarch64")]
 #[path = "aarch64.rs"]
 mod cpu;
@@ -14,7 +17,9 @@ mod cpu;
 #[path = "x86_64.rs"]
 mod cpu;
 
+pub(crate) use copy::Route;
 pub(crate) use cpu::{fence, prefetch};
+pub(crate) use plan::Plan;
 
 /// Bytes in a cache line, the unit of a flush. CPUs with shorter lines are refused.
 pub const LINE: usize = 64;
@@ -81,11 +86,47 @@ pub(crate) struct Features {
     pub dc_cvap: bool,
     /// The shortest data cache line, in bytes.
     pub line: usize,
+    /// x86-64 `vmovntdq` of 32 bytes (AVX, its registers enabled by the kernel).
+    pub avx: bool,
+    /// x86-64 `vmovntdq` of 64 bytes (AVX-512F, likewise).
+    pub avx512: bool,
+    /// x86-64 `movdir64b`.
+    pub movdir64b: bool,
 }
 
-/// A CPU's flush instruction, chosen and checked.
+/// How whole lines are stored past the cache: the widest store that the CPU has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// x86-64 `movntdq`, 16 bytes (SSE2, which every x86-64 CPU has).
+    Sse2,
+    /// x86-64 `vmovntdq`, 32 bytes.
+    Avx,
+    /// x86-64 `vmovntdq`, 64 bytes.
+    Avx512,
+    /// x86-64 `movdir64b`: 64 bytes in one write (Intel SDM vol. 2A, MOVDIR64B).
+    Movdir64b,
+    /// Not at all: aarch64 has no such store that ends in the persistence domain.
+    Never,
+}
+
+impl Stream {
+    fn choose(has: Features) -> Self {
+        match has {
+            _ if cfg!(target_arch = "aarch64") => Stream::Never,
+            Features { movdir64b: true, .. } => Stream::Movdir64b,
+            Features { avx512: true, .. } => Stream::Avx512,
+            Features { avx: true, .. } => Stream::Avx,
+            _ => Stream::Sse2,
+        }
+    }
+}
+
+/// A CPU's flush instruction and its way past the cache, chosen and checked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flusher(Instruction);
+pub(crate) struct Flusher {
+    instruction: Instruction,
+    stream: Stream,
+}
 
 impl Flusher {
     /// The best instruction of this CPU.
@@ -94,6 +135,7 @@ impl Flusher {
     }
 
     fn choose(has: Features, fixed: Option<Instruction>) -> Result<Self> {
+        let with = |instruction| Ok(Flusher { instruction, stream: Stream::choose(has) });
         let refuse = |reason| Err(Error::NoFlushInstruction { reason });
         if has.line < LINE {
             return refuse("its cache lines are shorter than 64 bytes");
@@ -107,13 +149,13 @@ impl Flusher {
         };
         if let Some(instruction) = fixed {
             return match available(instruction) {
-                true => Ok(Flusher(instruction)),
+                true => with(instruction),
                 false => refuse("it lacks the instruction that was fixed with --cfg indelible_flush"),
             };
         }
         let best = [Instruction::Clwb, Instruction::ClflushOpt, Instruction::Clflush, Instruction::DcCvap];
         match best.into_iter().find(|&instruction| available(instruction)) {
-            Some(instruction) => Ok(Flusher(instruction)),
+            Some(instruction) => with(instruction),
             None if cfg!(target_arch = "aarch64") => refuse("it has no `dc cvap` (HWCAP_DCPOP is not set)"),
             None => refuse("it has none of clwb, clflushopt, clflush"),
         }
@@ -122,11 +164,14 @@ impl Flusher {
     /// For memory whose persistence domain includes the CPU caches: a flush does nothing, a fence
     /// remains. Where the instruction is fixed at compile time it is used all the same.
     pub(crate) fn nothing() -> Self {
-        Flusher(FIXED.unwrap_or(Instruction::Nothing))
+        Flusher {
+            instruction: FIXED.unwrap_or(Instruction::Nothing),
+            stream: Stream::choose(cpu::features()),
+        }
     }
 
     pub(crate) fn instruction(self) -> Instruction {
-        FIXED.unwrap_or(self.0)
+        FIXED.unwrap_or(self.instruction)
     }
 
     /// Starts the write-back of the one line that holds `at`.
@@ -146,32 +191,6 @@ impl Flusher {
     }
 }
 
-impl Flusher {
-    /// Copies `bytes` to the place `skip` bytes behind `start`, bypassing the cache for the whole lines in
-    /// the middle where the CPU can, flushes every other line from `start` on, and fences.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the memory from `start` on, and has room there.
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn stream(self, start: *mut u8, skip: usize, bytes: &[u8]) {
-        let to = start.wrapping_add(skip);
-        let head = to.align_offset(LINE).min(bytes.len());
-        let (first, rest) = bytes.split_at(head);
-        let (middle, last) = rest.split_at(rest.len() / LINE * LINE);
-        let lines = to.wrapping_add(head);
-        let tail = lines.wrapping_add(middle.len());
-        // SAFETY: the caller's promise.
-        unsafe { cpu::copy(to, first) };
-        // SAFETY: the caller's promise.
-        unsafe { cpu::copy(tail, last) };
-        self.range(start, skip + head);
-        self.range(tail, last.len());
-        // SAFETY: the caller's promise; `lines` is aligned, or `middle` is empty.
-        unsafe { cpu::stream_lines(self.instruction(), lines, middle) };
-    }
-}
-
 /// The addresses of the lines that hold the `len` bytes from `at`, each once; none when `len` is 0.
 #[inline]
 pub(crate) fn lines(at: usize, len: usize) -> impl Iterator<Item = usize> {
@@ -180,21 +199,43 @@ pub(crate) fn lines(at: usize, len: usize) -> impl Iterator<Item = usize> {
 }
 
 #[cfg(test)]
-#[allow(unsafe_code)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const X86: Features = Features { clwb: true, clflushopt: true, clflush: true, dc_cvap: false, line: 64 };
+    const X86: Features = Features {
+        clwb: true,
+        clflushopt: true,
+        clflush: true,
+        dc_cvap: false,
+        line: 64,
+        avx: true,
+        avx512: true,
+        movdir64b: true,
+    };
 
     #[test]
     fn the_best_instruction_is_chosen() {
-        let choose = |has| Flusher::choose(has, None).map(|f| f.0);
+        let choose = |has| Flusher::choose(has, None).map(|f| f.instruction);
         assert_eq!(choose(X86).unwrap(), Instruction::Clwb);
         assert_eq!(choose(Features { clwb: false, ..X86 }).unwrap(), Instruction::ClflushOpt);
         assert_eq!(choose(Features { clwb: false, clflushopt: false, ..X86 }).unwrap(), Instruction::Clflush);
         let arm = Features { dc_cvap: true, line: 64, ..Features::default() };
         assert_eq!(choose(arm).unwrap(), Instruction::DcCvap);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_widest_stream_is_chosen() {
+        let narrower = [
+            (Stream::Movdir64b, X86),
+            (Stream::Avx512, Features { movdir64b: false, ..X86 }),
+            (Stream::Avx, Features { movdir64b: false, avx512: false, ..X86 }),
+            (Stream::Sse2, Features { movdir64b: false, avx512: false, avx: false, ..X86 }),
+        ];
+        for (stream, has) in narrower {
+            assert_eq!(Flusher::choose(has, None).unwrap().stream, stream);
+        }
     }
 
     #[test]
@@ -222,33 +263,27 @@ mod tests {
         let list = std::fs::read_to_string("/proc/cpuinfo").unwrap();
         let flags = list.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
         let flags: Vec<&str> = flags.unwrap().split_whitespace().collect();
+        // The kernel lists `avx` and `avx512f` only where it has enabled their registers.
+        let has = cpu::features();
+        assert_eq!(
+            [has.avx, has.avx512, has.movdir64b],
+            ["avx", "avx512f", "movdir64b"].map(|flag| flags.contains(&flag))
+        );
         let wanted = |instruction| FIXED.is_none_or(|fixed| fixed == instruction);
         let best = known
             .into_iter()
             .find(|&(flag, instruction)| flags.contains(&flag) && wanted(instruction))
             .map(|(_, instruction)| instruction);
         let chosen = Flusher::detect();
-        println!("this CPU: {}", chosen.as_ref().map_or("refused", |flusher| flusher.0.name()));
+        println!("this CPU: {}", chosen.as_ref().map_or("refused", |flusher| flusher.instruction.name()));
         match chosen {
-            Ok(flusher) => assert_eq!(Some(flusher.0), best),
+            Ok(flusher) => assert_eq!(Some(flusher.instruction), best),
             Err(Error::NoFlushInstruction { .. }) => assert_eq!(None, best),
             Err(error) => panic!("{error}"),
         }
     }
 
     proptest! {
-        #[test]
-        fn streaming_is_a_copy(at in 0usize..200, skip in 0usize..64, len in 0usize..1_000) {
-            let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + at) as u8 | 1).collect();
-            let mut memory = vec![0_u8; at + skip + len + 64];
-            // Also on a CPU that can't flush: it can copy.
-            let flusher = Flusher::detect().unwrap_or(Flusher(Instruction::Nothing));
-            // SAFETY: `memory` is long enough.
-            unsafe { flusher.stream(memory[at..].as_mut_ptr(), skip, &bytes) };
-            prop_assert_eq!(&memory[at + skip..at + skip + len], &bytes[..]);
-            prop_assert!(memory[..at + skip].iter().chain(&memory[at + skip + len..]).all(|&byte| byte == 0));
-        }
-
         /// Corundum rounded the start down to 512 bytes before it computed the end, and so flushed most
         /// ranges in part; other programs left out the first or the last line.
         #[test]

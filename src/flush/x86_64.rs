@@ -9,26 +9,49 @@
 //! have made every earlier store before the instruction, and may make no later one ahead of it.
 #![allow(unsafe_code)]
 
-use super::{Features, Instruction, LINE};
+use super::{Features, Instruction, LINE, Stream};
 use core::arch::asm;
 use core::arch::x86_64::{
-    __cpuid, __cpuid_count, __m128i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128,
+    CpuidResult, __cpuid, __cpuid_count, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128, _mm256_loadu_si256, _mm256_stream_si256,
+    _mm512_loadu_si512, _mm512_stream_si512,
 };
 
-/// CPUID leaf 1: EDX bit 19 is CLFSH, EBX bits 15..8 the line size in units of 8 bytes. Leaf 7: EBX bit
-/// 23 is CLFLUSHOPT, bit 24 CLWB.
+/// What this CPU and the kernel say.
 pub(super) fn features() -> Features {
     let highest = __cpuid(0).eax;
     let basic = __cpuid(1);
-    let extended = if highest >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+    let extended = if highest >= 7 { __cpuid_count(7, 0) } else { CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 } };
+    let xcr0 = if basic.ecx & OSXSAVE != 0 { xcr0() } else { 0 };
+    decode(basic, extended, xcr0)
+}
+
+/// Leaf 1, ECX: the kernel has enabled XSAVE, so that `xgetbv` can be asked for the registers it saves.
+const OSXSAVE: u32 = 1 << 27;
+
+/// Leaf 1: EDX bit 19 is CLFSH, EBX bits 15..8 the line size in units of 8 bytes, ECX bit 28 AVX. Leaf 7: EBX
+/// bit 16 is AVX512F, bit 23 CLFLUSHOPT, bit 24 CLWB, ECX bit 28 MOVDIR64B. XCR0: bits 1 and 2 are the
+/// registers of AVX, 5 to 7 those of AVX-512 (Intel SDM vol. 1, sections 14.3 and 15.2, and vol. 2A, CPUID).
+fn decode(basic: CpuidResult, extended: CpuidResult, xcr0: u64) -> Features {
     let clflush = basic.edx & (1 << 19) != 0;
+    let enabled = |registers: u64| xcr0 & registers == registers;
     Features {
-        clwb: extended & (1 << 24) != 0,
-        clflushopt: extended & (1 << 23) != 0,
+        clwb: extended.ebx & (1 << 24) != 0,
+        clflushopt: extended.ebx & (1 << 23) != 0,
         clflush,
         dc_cvap: false,
         line: if clflush { (basic.ebx >> 8 & 0xff) as usize * 8 } else { LINE },
+        avx: basic.ecx & (1 << 28) != 0 && enabled(0b110),
+        avx512: extended.ebx & (1 << 16) != 0 && enabled(0b1110_0110),
+        movdir64b: extended.ecx & (1 << 28) != 0,
     }
+}
+
+/// The registers whose contents the kernel saves.
+fn xcr0() -> u64 {
+    let (low, high): (u32, u32);
+    // SAFETY: the caller saw OSXSAVE; the instruction reads a register.
+    unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags)) };
+    u64::from(high) << 32 | u64::from(low)
 }
 
 #[inline(always)]
@@ -63,28 +86,99 @@ pub(crate) fn prefetch(at: *const u8) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
-/// Copies `bytes` to `to` with ordinary stores.
+/// Copies whole lines with non-temporal stores, without the fence that must follow before anything else touches
+/// them.
 ///
 /// # Safety
 ///
-/// The caller owns the memory at `to`, and has room there.
-pub(super) unsafe fn copy(to: *mut u8, bytes: &[u8]) {
-    // SAFETY: the caller's promise.
-    unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+/// The caller owns the memory at `to`, which is aligned to a line, and has room there. The CPU has the
+/// instruction.
+#[inline]
+pub(super) unsafe fn stream_lines(stream: Stream, to: *mut u8, bytes: &[u8]) {
+    let (from, len) = (bytes.as_ptr(), bytes.len());
+    match stream {
+        // SAFETY: the caller's promise; `bytes` is as long; SSE2 is part of x86-64.
+        Stream::Sse2 => unsafe { sse2(to, from, len) },
+        // SAFETY: the caller's promise; `bytes` is as long.
+        Stream::Avx => unsafe { avx(to, from, len) },
+        // SAFETY: as above.
+        Stream::Avx512 => unsafe { avx512(to, from, len) },
+        // SAFETY: as above.
+        Stream::Movdir64b => unsafe { movdir64b(to, from, len) },
+        Stream::Never => unreachable!("x86-64 streams"),
+    }
 }
 
-/// Copies whole lines with non-temporal stores, and fences: nothing else may be accessed between such a
-/// store and its fence (`core::arch::x86_64::_mm_stream_si128`, "Safety of non-temporal stores").
-///
+/// A function that copies `len` bytes, a multiple of 64, to an address that is a multiple of 64. Loads of
+/// several lines stand before their stores, so that the stores of a line are next to each other and fill its
+/// write-combining buffer at once (Intel SDM vol. 1, "Programming with non-temporal data").
+macro_rules! streaming {
+    ($name:ident, $feature:literal, $width:literal, $block:literal, $load:ident, $store:ident) => {
+        /// # Safety
+        ///
+        /// `len` bytes at `from` can be read; as many at `to` are the caller's, and aligned to a line.
+        #[target_feature(enable = $feature)]
+        unsafe fn $name(to: *mut u8, from: *const u8, len: usize) {
+            const MANY: usize = $block / $width;
+            let mut at = 0;
+            while at + $block <= len {
+                let values: [_; MANY] = std::array::from_fn(|i| {
+                    // SAFETY: the caller's promise: inside `len`. The load needs no alignment.
+                    unsafe { $load(from.wrapping_add(at + i * $width).cast()) }
+                });
+                for (i, value) in values.into_iter().enumerate() {
+                    // SAFETY: the caller's promise: inside `len`, aligned to the width.
+                    unsafe { $store(to.wrapping_add(at + i * $width).cast(), value) };
+                }
+                at += $block;
+            }
+            while at < len {
+                // SAFETY: as above.
+                let value = unsafe { $load(from.wrapping_add(at).cast()) };
+                // SAFETY: as above.
+                unsafe { $store(to.wrapping_add(at).cast(), value) };
+                at += $width;
+            }
+        }
+    };
+}
+
+streaming!(sse2, "sse2", 16, 128, _mm_loadu_si128, _mm_stream_si128);
+streaming!(avx, "avx", 32, 256, _mm256_loadu_si256, _mm256_stream_si256);
+streaming!(avx512, "avx512f", 64, 512, _mm512_loadu_si512, _mm512_stream_si512);
+
 /// # Safety
 ///
-/// As for [`copy`]; `to` is aligned to a line.
-pub(super) unsafe fn stream_lines(_: Instruction, to: *mut u8, bytes: &[u8]) {
-    for (index, block) in bytes.chunks_exact(16).enumerate() {
-        // SAFETY: sixteen readable bytes; SSE2 is part of x86-64.
-        let value = unsafe { _mm_loadu_si128(block.as_ptr().cast::<__m128i>()) };
-        // SAFETY: the caller's promise; aligned to 16 bytes; fenced below.
-        unsafe { _mm_stream_si128(to.wrapping_add(index * 16).cast::<__m128i>(), value) };
+/// As for the others.
+unsafe fn movdir64b(to: *mut u8, from: *const u8, len: usize) {
+    for at in (0..len).step_by(LINE) {
+        // SAFETY: the caller's promise: a line to read, and an aligned line that is the caller's.
+        unsafe {
+            asm!("movdir64b {}, zmmword ptr [{}]", in(reg) to.wrapping_add(at), in(reg) from.wrapping_add(at),
+                options(nostack, preserves_flags));
+        }
     }
-    fence();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bits as the manual numbers them, for CPUs that are not at hand.
+    #[test]
+    fn registers_that_the_kernel_did_not_enable_are_not_used() {
+        let leaf = |ebx, ecx, edx| CpuidResult { eax: 0, ebx, ecx, edx };
+        let (basic, extended) = (leaf(8 << 8, 1 << 28 | OSXSAVE, 1 << 19), leaf(1 << 16, 1 << 28, 0));
+        let wide = |xcr0| {
+            let has = decode(basic, extended, xcr0);
+            (has.avx, has.avx512, has.movdir64b)
+        };
+        assert_eq!(wide(0), (false, false, true)); // `movdir64b` has no registers of its own
+        assert_eq!(wide(0b010), (false, false, true));
+        assert_eq!(wide(0b111), (true, false, true));
+        assert_eq!(wide(0b1100_0111), (true, false, true)); // the opmask registers are missing
+        assert_eq!(wide(0b1110_0111), (true, true, true));
+        let old = decode(leaf(8 << 8, 0, 1 << 19), leaf(0, 0, 0), 0b1110_0111);
+        assert!(!old.avx && !old.avx512 && !old.movdir64b && old.clflush && old.line == 64);
+    }
 }

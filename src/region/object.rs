@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::block::{HEADER, Header};
-use crate::flush::Flusher;
+use crate::flush::{Flusher, Route};
 use crate::medium::Map;
 use crate::persistent::{Persistent, TypeInfo};
 use std::ptr::NonNull;
@@ -58,11 +58,11 @@ pub(crate) fn write_behind_header(map: &Map, header: *mut u8, bytes: &[u8]) {
     unsafe { write_bytes(map, at, bytes) };
 }
 
-/// As [`write_behind_header`], with stores that bypass the cache; the block is durable on return.
+/// As [`write_behind_header`], past the cache where that is faster; the block is durable on return.
 pub(crate) fn stream_behind_header(map: &Map, flusher: Flusher, header: *mut u8, bytes: &[u8]) {
     assert!(map.offset_of(header.addr(), HEADER + bytes.len()).is_some());
     // SAFETY: the block is the caller's, who wrote its header; the bytes lie in the mapping.
-    unsafe { flusher.stream(header, HEADER, bytes) };
+    unsafe { flusher.copy_persist_raw(header, HEADER, bytes, Route::Fastest) };
 }
 
 /// The bytes of a slice of values without padding.

@@ -1,0 +1,134 @@
+//! Copies that are durable when they are over: through the cache and flushed, or past the cache.
+//!
+//! # Safety
+//!
+//! What is copied to belongs to the caller. Nothing else may be accessed between a non-temporal store and its
+//! fence (`core::arch::x86_64::_mm_stream_si128`, "Safety of non-temporal stores"), so the fence is inside.
+#![allow(unsafe_code)]
+
+use super::{Flusher, Plan, Stream, cpu, fence};
+
+/// The shortest copy, in bytes, that goes past the cache where the choice is left to [`Route::Fastest`].
+pub(crate) const CUT_OVER: usize = 256;
+
+/// Which way a copy takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The faster one for its length.
+    Fastest,
+    /// Past the cache as far as the CPU can: whole lines.
+    Streamed,
+}
+
+impl Flusher {
+    /// What a copy of `len` bytes to `start + before` does.
+    pub(crate) fn plan(self, start: usize, before: usize, len: usize, route: Route) -> Plan {
+        let cut_over = match (self.stream, route) {
+            (Stream::Never, _) => usize::MAX,
+            (_, Route::Fastest) => CUT_OVER,
+            (_, Route::Streamed) => 0,
+        };
+        Plan::new(start, before, len, cut_over)
+    }
+
+    /// Copies `bytes` to the end of `to`, and makes all of `to` durable: what is in front of the copy was
+    /// written before.
+    #[inline]
+    pub(crate) fn copy_persist(self, to: &mut [u8], bytes: &[u8], route: Route) {
+        let before = to.len() - bytes.len();
+        // SAFETY: `to` is borrowed exclusively, and has room.
+        unsafe { self.copy_persist_raw(to.as_mut_ptr(), before, bytes, route) };
+    }
+
+    /// Copies `bytes` to the place `before` bytes behind `start`, and makes everything from `start` on durable.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the memory from `start` on, and has room there.
+    #[inline]
+    pub(crate) unsafe fn copy_persist_raw(self, start: *mut u8, before: usize, bytes: &[u8], route: Route) {
+        let plan = self.plan(start.addr(), before, bytes.len(), route);
+        let to = start.wrapping_add(before);
+        for cached in plan.cached() {
+            let to = to.wrapping_add(cached.start);
+            // SAFETY: the caller's promise; the bytes are inside both.
+            unsafe { to.copy_from_nonoverlapping(bytes[cached.clone()].as_ptr(), cached.len()) };
+        }
+        for (at, len) in plan.flushed() {
+            self.range(start.with_addr(at), len);
+        }
+        let streamed = plan.streamed();
+        if !streamed.is_empty() {
+            // SAFETY: the caller's promise; whole lines, as the plan says, and the CPU has the instruction,
+            // as `Flusher::choose` found. The fence follows at once.
+            unsafe { cpu::stream_lines(self.stream, to.wrapping_add(streamed.start), &bytes[streamed]) };
+        }
+        fence();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Instruction, LINE, cpu};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every way past the cache that this CPU has.
+    fn flushers() -> Vec<Flusher> {
+        let has = cpu::features();
+        let streams = [
+            (Stream::Never, true),
+            (Stream::Sse2, cfg!(target_arch = "x86_64")),
+            (Stream::Avx, has.avx),
+            (Stream::Avx512, has.avx512),
+            (Stream::Movdir64b, has.movdir64b),
+        ];
+        // Also on a CPU that can't flush: it can copy.
+        let instruction = Flusher::detect().map_or(Instruction::Nothing, Flusher::instruction);
+        streams
+            .into_iter()
+            .filter(|&(_, has)| has)
+            .map(|(stream, _)| Flusher { instruction, stream })
+            .collect()
+    }
+
+    fn check(flusher: Flusher, at: usize, before: usize, len: usize, from: usize, route: Route) {
+        let source: Vec<u8> = (0..from + len).map(|i| (i * 7 + at) as u8 | 1).collect();
+        let bytes = &source[from..];
+        let mut memory = vec![0_u8; at + before + len + 2 * LINE];
+        // SAFETY: `memory` is long enough.
+        unsafe { flusher.copy_persist_raw(memory[at..].as_mut_ptr(), before, bytes, route) };
+        let to = at + before;
+        assert_eq!(&memory[to..to + len], bytes, "{flusher:?} at {at}, {before} before, {len} bytes");
+        assert!(memory[..to].iter().chain(&memory[to + len..]).all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn a_short_copy_is_a_copy_at_every_alignment() {
+        for flusher in flushers() {
+            for at in 0..LINE {
+                for len in (0..3 * LINE + 2).chain([CUT_OVER - 1, CUT_OVER, CUT_OVER + 1]) {
+                    for route in [Route::Fastest, Route::Streamed] {
+                        check(flusher, at, 16, len, at % 5, route);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_copy_is_a_copy(
+            at in 0usize..200,
+            before in 0usize..64,
+            len in 0usize..20_000,
+            from in 0usize..70,
+            streamed: bool,
+        ) {
+            for flusher in flushers() {
+                let route = if streamed { Route::Streamed } else { Route::Fastest };
+                check(flusher, at, before, len, from, route);
+            }
+        }
+    }
+}
