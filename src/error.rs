@@ -161,6 +161,32 @@ pub enum Error {
         /// The most that a region may have, in bytes.
         most: u64,
     },
+    /// No mapping has this length.
+    #[error(
+        "a mapping of {len} bytes can't be had: its length is a whole number of pages of 4096 bytes, from one to {most} bytes; make or cut the file so"
+    )]
+    BadMappingLength {
+        /// What was asked for, or the size of the file, in bytes.
+        len: u64,
+        /// The most that a mapping may have, in bytes.
+        most: u64,
+    },
+    /// A part lies outside the mapping.
+    #[error("the part {}..{} is not inside the mapping, which has {len} bytes; check the offsets of the format", .range.start, .range.end)]
+    PartOutside {
+        /// The range that was given, in bytes from the mapping's start.
+        range: std::ops::Range<usize>,
+        /// The mapping's length, in bytes.
+        len: usize,
+    },
+    /// Two parts have bytes in common.
+    #[error("the parts {}..{} and {}..{} overlap, and each byte has one writer; split them where they meet", .first.start, .first.end, .second.start, .second.end)]
+    PartsOverlap {
+        /// A range that was given, in bytes from the mapping's start.
+        first: std::ops::Range<usize>,
+        /// One that has bytes in common with it.
+        second: std::ops::Range<usize>,
+    },
     /// An option has a value that can't be used.
     #[error("option {option}: {reason}")]
     BadOption {

@@ -104,6 +104,7 @@
 //! | [`Link`], [`Word`] | the two kinds of word that a transaction can change |
 //! | [`Read`], [`Committed`] | code that reads inside and outside of transactions |
 //! | [`Persistent`], [`Target`] | what may be stored, and what a link may lead to |
+//! | [`mapping`] | the raw layer: the same states for bytes of a format of your own |
 //! | [`medium`] | `MapSync`, `PageCache`, `Auto`, `Emulated`, `Snapshot` |
 //! | [`collections`] | containers in safe code on all of this |
 //! | [`Error`] | everything that can go wrong, and what to do about it |
@@ -122,6 +123,7 @@ pub mod collections;
 mod error;
 mod flush;
 mod link;
+pub mod mapping;
 pub mod medium;
 mod persistent;
 mod pm;

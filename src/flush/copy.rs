@@ -20,17 +20,17 @@ pub(crate) enum Route {
     Streamed,
 }
 
-impl Flusher {
-    /// What a copy of `len` bytes to `start + before` does.
-    pub(crate) fn plan(self, start: usize, before: usize, len: usize, route: Route) -> Plan {
-        let cut_over = match (self.stream, route) {
-            (Stream::Never, _) => usize::MAX,
-            (_, Route::Fastest) => CUT_OVER,
-            (_, Route::Streamed) => 0,
-        };
-        Plan::new(start, before, len, cut_over)
-    }
+/// What a copy of `len` bytes to `start + before` does on a CPU that can stream.
+#[inline]
+pub(crate) fn plan(start: usize, before: usize, len: usize, route: Route) -> Plan {
+    let cut_over = match route {
+        Route::Fastest => CUT_OVER,
+        Route::Streamed => 0,
+    };
+    Plan::new(start, before, len, cut_over)
+}
 
+impl Flusher {
     /// Copies `bytes` to the end of `to`, and makes all of `to` durable: what is in front of the copy was
     /// written before.
     #[inline]
@@ -47,7 +47,10 @@ impl Flusher {
     /// The caller owns the memory from `start` on, and has room there.
     #[inline]
     pub(crate) unsafe fn copy_persist_raw(self, start: *mut u8, before: usize, bytes: &[u8], route: Route) {
-        let plan = self.plan(start.addr(), before, bytes.len(), route);
+        let plan = match self.stream {
+            Stream::Never => Plan::new(start.addr(), before, bytes.len(), usize::MAX),
+            _ => plan(start.addr(), before, bytes.len(), route),
+        };
         let to = start.wrapping_add(before);
         for cached in plan.cached() {
             let to = to.wrapping_add(cached.start);

@@ -17,7 +17,7 @@ mod cpu;
 #[path = "x86_64.rs"]
 mod cpu;
 
-pub(crate) use copy::Route;
+pub(crate) use copy::{Route, plan};
 pub(crate) use cpu::{fence, prefetch};
 pub(crate) use plan::Plan;
 

@@ -66,7 +66,11 @@ mod tests {
                     let plan = Plan::new(start, before, len, cut_over);
                     let streamed = plan.streamed();
                     let [head, tail] = plan.cached();
-                    assert_eq!((head.start, head.end, streamed.end), (0, streamed.start, tail.start), "{plan:?}");
+                    assert_eq!(
+                        (head.start, head.end, streamed.end),
+                        (0, streamed.start, tail.start),
+                        "{plan:?}"
+                    );
                     assert_eq!(tail.end, len, "{plan:?}");
                     assert!(len >= cut_over || streamed.is_empty(), "{plan:?}");
                     let past = start + before + streamed.start..start + before + streamed.end;
@@ -79,7 +83,10 @@ mod tests {
                         touched.get_mut(&(byte / LINE * LINE)).expect("inside").1 += 1;
                     }
                     for (line, counts) in touched {
-                        assert!(counts == (1, 0) || counts == (0, LINE), "{plan:?}: line {line:#x}: {counts:?}");
+                        assert!(
+                            counts == (1, 0) || counts == (0, LINE),
+                            "{plan:?}: line {line:#x}: {counts:?}"
+                        );
                     }
                     // A copy that holds a whole line and is long enough is streamed.
                     if len >= cut_over.max(2 * LINE - 1) {

@@ -12,15 +12,16 @@
 use super::{Features, Instruction, LINE, Stream};
 use core::arch::asm;
 use core::arch::x86_64::{
-    CpuidResult, __cpuid, __cpuid_count, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128, _mm256_loadu_si256, _mm256_stream_si256,
-    _mm512_loadu_si512, _mm512_stream_si512,
+    __cpuid, __cpuid_count, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128, _mm256_loadu_si256,
+    _mm256_stream_si256, _mm512_loadu_si512, _mm512_stream_si512, CpuidResult,
 };
 
 /// What this CPU and the kernel say.
 pub(super) fn features() -> Features {
     let highest = __cpuid(0).eax;
     let basic = __cpuid(1);
-    let extended = if highest >= 7 { __cpuid_count(7, 0) } else { CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 } };
+    let extended =
+        if highest >= 7 { __cpuid_count(7, 0) } else { CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 } };
     let xcr0 = if basic.ecx & OSXSAVE != 0 { xcr0() } else { 0 };
     decode(basic, extended, xcr0)
 }
@@ -50,7 +51,9 @@ fn decode(basic: CpuidResult, extended: CpuidResult, xcr0: u64) -> Features {
 fn xcr0() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: the caller saw OSXSAVE; the instruction reads a register.
-    unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags))
+    };
     u64::from(high) << 32 | u64::from(low)
 }
 

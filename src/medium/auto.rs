@@ -61,6 +61,13 @@ impl MediumImpl for Auto {
     fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
         each!(self, medium => medium.stream_block(header, bytes, origin))
     }
+    #[inline]
+    fn copy_persist(&self, to: &mut [u8], bytes: &[u8], route: Route, origin: Origin) -> Result<()> {
+        each!(self, medium => medium.copy_persist(to, bytes, route, origin))
+    }
+    fn check(&self) -> Result<()> {
+        each!(self, medium => medium.check())
+    }
     fn grow(&self, len: usize) -> Result<()> {
         each!(self, medium => medium.grow(len))
     }

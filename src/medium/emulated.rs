@@ -69,6 +69,12 @@ impl MediumImpl for Emulated {
         Ok(())
     }
 
+    #[inline]
+    fn copy_persist(&self, to: &mut [u8], bytes: &[u8], route: Route, _: Origin) -> Result<()> {
+        self.flusher.copy_persist(to, bytes, route);
+        Ok(())
+    }
+
     fn grow(&self, len: usize) -> Result<()> {
         self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })
     }

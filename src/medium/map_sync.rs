@@ -83,6 +83,12 @@ impl MediumImpl for MapSync {
         Ok(())
     }
 
+    #[inline]
+    fn copy_persist(&self, to: &mut [u8], bytes: &[u8], route: Route, _: Origin) -> Result<()> {
+        self.flusher.copy_persist(to, bytes, route);
+        Ok(())
+    }
+
     fn grow(&self, len: usize) -> Result<()> {
         self.file.extend(self.map.len(), len)?;
         self.map

@@ -25,7 +25,7 @@ pub use crate::flush::Instruction;
 pub use auto::Auto;
 pub use emulated::Emulated;
 pub(crate) use file::{Access, OpenFile, same_file};
-pub(crate) use map::Map;
+pub(crate) use map::{Map, PAGE};
 pub use map_sync::MapSync;
 pub use page_cache::PageCache;
 pub use snapshot::Snapshot;
@@ -33,6 +33,7 @@ pub(crate) use sysfs::Sysfs;
 pub(crate) use unnamed::{Unnamed, check_keep, sweep};
 
 use crate::error::{Error, Result};
+use crate::flush::Route;
 use crate::region::Options;
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
@@ -190,6 +191,24 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
         object::write_behind_header(self.map(), header, bytes);
         self.flush_block(header, bytes.len(), origin);
         self.fence(origin)
+    }
+
+    /// These bytes were written through `&mut`, and are not any more.
+    #[inline(always)]
+    fn written(&self, _: &[u8], _: Origin) {}
+
+    /// Copies `bytes` to `to`, which is as long, past the cache where `route` says so, and makes them durable.
+    #[track_caller]
+    fn copy_persist(&self, to: &mut [u8], bytes: &[u8], _: Route, origin: Origin) -> Result<()> {
+        to.copy_from_slice(bytes);
+        self.flush(to.as_ptr(), to.len(), origin);
+        self.fence(origin)
+    }
+
+    /// An error if a write-back has failed.
+    #[inline(always)]
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 
     /// A block that was under construction is given up.

@@ -70,10 +70,11 @@ impl MediumImpl for PageCache {
     }
 
     fn fence(&self, _: Origin) -> Result<()> {
-        if let Some(reason) = self.failed.get() {
-            return Err(Error::Poisoned { reason: reason.clone() });
-        }
-        let mut noted = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        // Held to the end: ranges that another thread has taken to sync are durable when it has done so, and
+        // not before.
+        let mut lock = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        let mut noted = std::mem::take(&mut *lock);
         noted.sort_unstable_by_key(|range| range.start);
         let mut ranges = noted.into_iter().peekable();
         while let Some(mut range) = ranges.next() {
@@ -86,6 +87,13 @@ impl MediumImpl for PageCache {
                 .map_err(|error| self.fail(format!("msync: {error}")))?;
         }
         Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.failed.get() {
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn grow(&self, len: usize) -> Result<()> {

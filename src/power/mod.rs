@@ -134,6 +134,7 @@ mod choice;
 mod explore;
 mod history;
 mod machine;
+mod mapping;
 mod mutants;
 mod recorder;
 mod report;
@@ -145,6 +146,7 @@ mod tests;
 pub use explore::{Before, Explorer};
 pub use history::{History, Log, Verdict};
 pub use machine::Model;
+pub use mapping::MappingExplorer;
 pub use mutants::{Mutant, Mutants};
 pub use recorder::{Event, EventKind, Phase, Recorder, Trace};
 pub use report::{Failure, Report, Size};
@@ -153,6 +155,7 @@ pub use report::{Failure, Report, Size};
 pub use crate::tx::journal::Rule;
 
 use crate::error::Result;
+use crate::mapping::Mapping;
 use crate::persistent::Persistent;
 use crate::region::{Region, create};
 
@@ -168,6 +171,17 @@ pub fn region<R: Persistent>(len: u64, root: R) -> Result<Region<R, Recorder>> {
     let recorder = Recorder::zeroed(len, len * 64)?;
     let engine = create::build(&recorder, layout, &text, root, std::panic::Location::caller())?;
     Ok(Region::new_parts(recorder, engine, false))
+}
+
+/// A [`Mapping`] of `len` zeroed bytes whose events are recorded; see [`Recorder::trace`].
+///
+/// # Errors
+///
+/// [`Error::BadMappingLength`](crate::Error::BadMappingLength),
+/// [`Error::AddressSpace`](crate::Error::AddressSpace).
+pub fn mapping(len: u64) -> Result<Mapping<Recorder>> {
+    let len = crate::mapping::open::check_len(len)?;
+    Ok(Mapping::on(Recorder::zeroed(len, len)?))
 }
 
 /// Runs `workload` on a region whose root is first what `root` makes, and `check` on every image that a crash

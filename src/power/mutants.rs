@@ -1,7 +1,7 @@
 //! Mutants: does anything notice when a flush or a fence is left out?
 
 use super::explore::{Explorer, Mutation};
-use super::recorder::{EventKind, Site};
+use super::recorder::{Event, EventKind, Site};
 use super::report::{Failure, name};
 use crate::flush::LINE;
 use crate::persistent::Persistent;
@@ -14,10 +14,27 @@ pub struct Mutant {
     site: String,
     explicit: bool,
     commit: bool,
-    failure: Option<Failure>,
+    pub(super) failure: Option<Failure>,
 }
 
 impl Mutant {
+    /// The deletion of this event of the recorded workload, if it is a flush or a fence.
+    pub(super) fn of(index: usize, event: &Event) -> Option<Self> {
+        let of = match event.kind {
+            EventKind::Fence => String::new(),
+            EventKind::Flush { line } => format!(" of the cache line at offset {:#x},", line * LINE),
+            _ => return None,
+        };
+        let (origin, site) = (event.origin, event.site);
+        let explicit = event.is_explicit();
+        let place = format!("{}:{}", site.file(), site.line());
+        let mut what = format!("event {index}, {}{of} at {place}", name(event.kind));
+        if !explicit {
+            what += &format!(" for {}:{}", origin.file(), origin.line());
+        }
+        Some(Mutant { what, site: place, explicit, commit: event.is_commits_fence(), failure: None })
+    }
+
     /// Which flush or fence, in words.
     pub fn what(&self) -> &str {
         &self.what
@@ -44,8 +61,8 @@ impl Mutant {
 /// What [`Explorer::mutants`] found.
 #[must_use = "look at `survivors`"]
 pub struct Mutants {
-    all: Vec<Mutant>,
-    exhaustive: bool,
+    pub(super) all: Vec<Mutant>,
+    pub(super) exhaustive: bool,
 }
 
 impl Mutants {
@@ -122,26 +139,15 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let _ = report.assert();
         let mut all = Vec::new();
         let mut exhaustive = true;
-        let mut add = |what: String, site: String, explicit: bool, commit: bool, mutation: Mutation| {
+        let mut add = |mut mutant: Mutant, mutation: Mutation| {
             let report = self.explore(&recording, mutation, false).0;
             exhaustive &= report.failure.is_some() || report.is_exhaustive();
-            let failure = report.failure;
-            all.push(Mutant { what, site, explicit, commit, failure });
+            mutant.failure = report.failure;
+            all.push(mutant);
         };
         for (index, event) in recording.events.iter().enumerate() {
-            let of = match event.kind {
-                EventKind::Fence => String::new(),
-                EventKind::Flush { line } => format!(" of the cache line at offset {:#x},", line * LINE),
-                _ => continue,
-            };
-            let (origin, site) = (event.origin, event.site);
-            let explicit = event.is_explicit();
-            let place = format!("{}:{}", site.file(), site.line());
-            let mut what = format!("event {index}, {}{of} at {place}", name(event.kind));
-            if !explicit {
-                what += &format!(" for {}:{}", origin.file(), origin.line());
-            }
-            add(what, place, explicit, event.is_commits_fence(), Mutation { event: Some(index), site: None });
+            let Some(mutant) = Mutant::of(index, event) else { continue };
+            add(mutant, Mutation { event: Some(index), site: None });
         }
         let mut sites: Vec<(Site, bool)> = sites.into_iter().collect();
         sites.sort_unstable();
@@ -150,7 +156,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             let what =
                 format!("in recovery or after it, the {kind} at {}:{}:{}", site.file, site.line, site.column);
             let place = format!("{}:{}", site.file, site.line);
-            add(what, place, explicit, false, Mutation { event: None, site: Some(site) });
+            let mutant = Mutant { what, site: place, explicit, commit: false, failure: None };
+            add(mutant, Mutation { event: None, site: Some(site) });
         }
         Mutants { all, exhaustive }
     }

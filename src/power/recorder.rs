@@ -4,7 +4,7 @@ use super::choice::Choices;
 use super::explore::is_ours;
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use crate::error::{Error, Result};
-use crate::flush::LINE;
+use crate::flush::{self, LINE, Plan, Route};
 use crate::medium::{Map, Medium, MediumImpl, Origin, Valid, Writable};
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
@@ -231,12 +231,18 @@ impl Recorder {
         let mut state = self.state();
         let start = at.addr() - self.map.address();
         let thread = state.thread();
-        for at in crate::flush::lines(start, len) {
+        for at in flush::lines(start, len) {
             let line = at / LINE;
             if state.mute != Some(Site::at(false, site)) {
                 state.machine.flush(thread, line);
             }
             state.log(EventKind::Flush { line }, origin, site);
+        }
+    }
+
+    fn flush_plan(&self, plan: &Plan, origin: Origin, site: Origin) {
+        for (at, len) in plan.flushed() {
+            self.flush_from(self.map.pointer(at).as_ptr(), len, origin, site);
         }
     }
 
@@ -267,6 +273,34 @@ impl State {
             // A new object writes all its words, and one may happen to be what memory shows for a word that a
             // crash left open.
             if self.machine.undecided(word).is_some() || value != self.machine.visible(word) {
+                self.machine.store(word, value, origin);
+                self.log(EventKind::Store { word, value }, origin, origin);
+            }
+        }
+    }
+
+    /// Whole lines of a copy to `at` went past the cache.
+    fn streamed(&mut self, at: usize, bytes: &[u8], plan: &Plan, origin: Origin, site: Origin) {
+        let thread = self.thread();
+        let first = (at + plan.streamed().start) / WORD;
+        for (index, word) in bytes[plan.streamed()].chunks_exact(WORD).enumerate() {
+            let (word, value) = (first + index, u64::from_le_bytes(word.try_into().expect("eight bytes")));
+            self.machine.stream(thread, word, value, origin);
+            self.log(EventKind::Stream { word, value }, origin, site);
+        }
+    }
+
+    /// Bytes from `at` on were written: words that changed are stores. Bytes beside them in a word are another's,
+    /// and not looked at.
+    fn written(&mut self, at: usize, bytes: &[u8], origin: Origin) {
+        let end = at + bytes.len();
+        for word in at / WORD..end.div_ceil(WORD) {
+            let visible = self.machine.visible(word);
+            let mut new = visible.to_le_bytes();
+            let (from, to) = (at.max(word * WORD), end.min((word + 1) * WORD));
+            new[from - word * WORD..to - word * WORD].copy_from_slice(&bytes[from - at..to - at]);
+            let value = u64::from_le_bytes(new);
+            if self.machine.undecided(word).is_some() || value != visible {
                 self.machine.store(word, value, origin);
                 self.log(EventKind::Store { word, value }, origin, origin);
             }
@@ -499,23 +533,35 @@ impl MediumImpl for Recorder {
     fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
         let site = Location::caller();
         let start = header.addr() - self.map.address();
+        let plan = flush::plan(start, HEADER, bytes.len(), Route::Fastest);
         object::write_behind_header(&self.map, header, bytes);
-        let end = start + HEADER + bytes.len();
-        let whole = (start + HEADER).next_multiple_of(LINE)..(end / LINE * LINE);
         {
             let mut state = self.state();
-            let thread = state.thread();
-            for word in whole.start / WORD..whole.end.max(whole.start) / WORD {
-                let value = self.map.load(word * WORD);
-                state.machine.stream(thread, word, value, origin);
-                state.log(EventKind::Stream { word, value }, origin, site);
-            }
+            state.streamed(start + HEADER, bytes, &plan, origin, site);
             // The header and the ragged edges are ordinary stores.
             state.end(&self.map, start);
         }
-        let tail = whole.end.max(whole.start).min(end);
-        self.flush(header, whole.start.min(end) - start, origin);
-        self.flush(header.wrapping_add(tail - start), end - tail, origin);
+        self.flush_plan(&plan, origin, site);
+        self.fence(origin)
+    }
+
+    fn written(&self, bytes: &[u8], origin: Origin) {
+        let at = bytes.as_ptr().addr() - self.map.address();
+        self.state().written(at, bytes, origin);
+    }
+
+    #[track_caller]
+    fn copy_persist(&self, to: &mut [u8], bytes: &[u8], route: Route, origin: Origin) -> Result<()> {
+        let site = Location::caller();
+        to.copy_from_slice(bytes);
+        let at = to.as_ptr().addr() - self.map.address();
+        let plan = flush::plan(at, 0, bytes.len(), route);
+        {
+            let mut state = self.state();
+            state.streamed(at, bytes, &plan, origin, site);
+            plan.cached().into_iter().for_each(|edge| state.written(at + edge.start, &bytes[edge], origin));
+        }
+        self.flush_plan(&plan, origin, site);
         self.fence(origin)
     }
 

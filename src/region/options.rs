@@ -174,7 +174,7 @@ impl Options {
         super::migrate::migrate(path.as_ref(), len, root, fill, self)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         Layout::check_journal_words(self.journal_words)?;
         if self.domain == Some(PersistenceDomain::CpuCache) {
             return Err(Error::BadOption {

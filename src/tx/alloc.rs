@@ -50,6 +50,10 @@ impl<'t, M: Medium> Tx<'t, M> {
 
     /// Puts a copy of `values` into the region, as a slice.
     ///
+    /// The copy goes through the cache at any length, because a `Dirty` slice may still be read and changed, and
+    /// nothing may touch what was streamed before its fence. For a long slice that stays as it is
+    /// [`Tx::stream_slice`] is faster.
+    ///
     /// # Errors
     ///
     /// As for [`Tx::alloc`]; [`Error::BadLength`] if the slice is larger than any region.
@@ -140,8 +144,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         Ok(unsafe { Pm::new(object) })
     }
 
-    /// Puts a copy of `values` into the region with stores that bypass the cache, for slices much larger
-    /// than it. The fence that such stores need is inside; what they left in the cache is flushed.
+    /// Puts a copy of `values` into the region and makes it durable, with the widest stores that bypass the cache
+    /// (a short slice goes through the cache, where that is faster). The fence that such stores need is inside;
+    /// ragged edges and the block's header are flushed.
     ///
     /// # Errors
     ///

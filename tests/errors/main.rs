@@ -11,6 +11,7 @@ mod contents;
 mod image;
 mod journal;
 mod lock;
+mod mapping;
 mod media;
 mod migrate;
 mod paths;

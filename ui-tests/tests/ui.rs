@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const REJECTED: [&str; 6] = ["order", "state", "region", "layout", "derive", "bypass"];
+const REJECTED: [&str; 7] = ["order", "state", "region", "mapping", "layout", "derive", "bypass"];
 
 #[test]
 fn mistakes_are_rejected_with_their_messages() {

@@ -1,0 +1,139 @@
+//! Opening and making the file under a mapping.
+//!
+//! # Safety
+//!
+//! That nobody else writes to or truncates the file is the promise of whoever opens it.
+#![allow(unsafe_code)]
+
+use super::Mapping;
+use crate::error::{Error, Result};
+use crate::medium::{FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable};
+use crate::region::Options;
+use crate::region::create::is_device;
+use std::panic::Location;
+use std::path::Path;
+
+/// The longest mapping, in bytes: half of what x86-64 and aarch64 give a process (Linux
+/// `Documentation/arch/x86/x86_64/mm.rst`, `Documentation/arch/arm64/memory.rst`).
+const MOST: u64 = 1 << 46;
+
+impl<M: FileMedium + Writable> Mapping<M> {
+    /// Maps the file (or device-DAX device) at `path`, which must exist, whole. Its contents are the caller's
+    /// business; nothing in it is believed, and only holes are filled with zeroed blocks.
+    ///
+    /// The file is locked (`flock`) until the mapping is closed or dropped. On return everything in it is
+    /// durable: what a process that was killed left visible might not have been, and so the file is synced; a
+    /// device has no `fsync`, and there every line is flushed, which takes as long as reading it.
+    ///
+    /// # Safety
+    ///
+    /// As long as the mapping is open nothing else writes to or truncates the file: other programs of this crate
+    /// are kept out by the lock, but the kernel has no means against the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadMappingLength`] if the file is empty or ends within a page, and those of
+    /// [`Region::open`](crate::Region::open) that concern path, file and medium.
+    #[track_caller]
+    pub unsafe fn open(path: impl AsRef<Path>) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().open_mapping(path) }
+    }
+
+    /// Makes a file of `len` bytes at `path`, where nothing may be. `first` writes what it is to hold at first,
+    /// into zeros; only then, whole and durable, the file gets its name. So nobody ever finds it half made.
+    ///
+    /// The file gets real blocks and mode `0o600` ([`Options::mode`]), and never another length.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mapping::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], [`Error::BadMappingLength`], [`Error::DiskFull`], those of the medium, and what `first`
+    /// answers. No file is left behind. [`Error::Unsupported`] for a device: it is there already, so open it.
+    #[track_caller]
+    pub unsafe fn create(
+        path: impl AsRef<Path>,
+        len: u64,
+        first: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Options::new().create_mapping(path, len, first) }
+    }
+}
+
+impl Options {
+    /// As [`Mapping::open`], with these options; those that concern the heap and the journal mean nothing here.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mapping::open`].
+    #[track_caller]
+    pub unsafe fn open_mapping<M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+    ) -> Result<Mapping<M>> {
+        self.check()?;
+        let file = OpenFile::open(path.as_ref(), M::ACCESS)?;
+        check_len(file.exact_len)?;
+        let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
+        medium.allocate()?;
+        settle(&medium, Location::caller())?;
+        Ok(Mapping::on(medium))
+    }
+
+    /// As [`Mapping::create`], with these options; those that concern the heap and the journal mean nothing here.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mapping::create`].
+    #[track_caller]
+    pub unsafe fn create_mapping<M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        first: impl FnOnce(&mut Mapping<M>) -> Result<()>,
+    ) -> Result<Mapping<M>> {
+        self.check()?;
+        let (path, len) = (path.as_ref(), check_len(len)?);
+        if is_device(path) {
+            return Err(Error::Unsupported {
+                path: path.to_path_buf(),
+                what: "a device can't be made, it is there already; open it and write your format into it",
+            });
+        }
+        let (unnamed, file) = Unnamed::create(path, len, self.file_mode())?;
+        let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
+        let mut mapping = Mapping::on(medium);
+        first(&mut mapping)?;
+        // What `first` left unflushed too: the sync makes durable all that is visible.
+        unnamed.name(mapping.medium().file())?;
+        Ok(mapping)
+    }
+
+    /// Address space for the file and no more: a mapping does not grow.
+    fn exactly(&self) -> Options {
+        self.clone().max_len(0)
+    }
+}
+
+/// A length that a mapping can have.
+pub(crate) fn check_len(len: u64) -> Result<usize> {
+    match len {
+        1..=MOST if len.is_multiple_of(PAGE as u64) => Ok(len as usize),
+        _ => Err(Error::BadMappingLength { len, most: MOST }),
+    }
+}
+
+/// Makes durable what an earlier process left visible.
+#[track_caller]
+pub(crate) fn settle<M: Medium>(medium: &M, origin: Origin) -> Result<()> {
+    if !medium.settle()? {
+        let map = medium.map();
+        medium.flush(map.pointer(0).as_ptr(), map.len(), origin);
+        medium.fence(origin)?;
+    }
+    Ok(())
+}
