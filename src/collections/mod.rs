@@ -4,6 +4,13 @@
 //! is passed to each call, so that one transaction can change several of them, and words beside them, together
 //! or not at all. What an aborted transaction did to them is as if it had never been.
 
-// The crate denies it too; here nothing may allow it again. (Not `forbid`: what `#[derive(Persistent)]` expands
-// to allows it for itself. `tests/collections` reads the source for the rest.)
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
+
+mod btree;
+mod hash;
+mod node;
+mod stored;
+
+pub use btree::{BTreeMap, Iter as BTreeIter};
+pub use hash::{HashMap, Iter as HashIter};
+pub use stored::Stored;

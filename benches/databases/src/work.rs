@@ -1,0 +1,214 @@
+//! The workloads, and the table.
+
+use crate::stores::*;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_distr::{Distribution, Zipf};
+use std::path::Path;
+use std::time::Instant;
+use zerocopy::{Immutable, IntoBytes};
+
+/// Bytes of a value.
+pub const VALUE: usize = 100;
+
+pub trait Key:
+    indelible::Persistent<Links = indelible::No> + IntoBytes + Immutable + Copy + Ord + std::hash::Hash
+{
+    const NAME: &'static str;
+    fn new(n: u64) -> Self;
+    /// In an order that is the keys' own.
+    fn bytes(&self) -> impl AsRef<[u8]>;
+}
+
+impl Key for u64 {
+    const NAME: &'static str = "u64";
+    fn new(n: u64) -> Self {
+        n
+    }
+    fn bytes(&self) -> impl AsRef<[u8]> {
+        self.to_be_bytes()
+    }
+}
+
+/// Text of 16 bytes.
+impl Key for [u8; 16] {
+    const NAME: &'static str = "16 bytes";
+    fn new(n: u64) -> Self {
+        format!("{n:016x}").into_bytes().try_into().expect("16 digits")
+    }
+    fn bytes(&self) -> impl AsRef<[u8]> {
+        *self
+    }
+}
+
+/// The number of the `n`th key: spread over all of `u64`.
+fn spread(n: u64) -> u64 {
+    let x = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}
+
+/// Turns, and operations in one.
+struct Turns {
+    count: usize,
+    reads: usize,
+    writes: usize,
+}
+
+pub fn run(folder: &Path, entries: u64, quick: bool) {
+    let turns = match quick {
+        true => Turns { count: 9, reads: 2000, writes: 300 },
+        false => Turns { count: 25, reads: 20_000, writes: 2000 },
+    };
+    println!(
+        "keys,operation,tree,hash,redb,lmdb,fjall,std tree,std hash,best database/tree,tree/std tree,hash/std hash"
+    );
+    kind::<u64>(folder, entries, &turns);
+    kind::<[u8; 16]>(folder, entries, &turns);
+}
+
+fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let mut sorted: Vec<(K, Value)> = (0..entries).map(|n| (K::new(spread(n)), [n as u8; VALUE])).collect();
+    sorted.sort_unstable_by_key(|&(key, _)| key);
+    let mut stores: [Box<dyn Store<K>>; 7] = [
+        Box::new(Tree::new()),
+        Box::new(Hash::new()),
+        Box::new(Redb::new(folder.path())),
+        Box::new(Lmdb::new(folder.path())),
+        Box::new(Fjall::new(folder.path())),
+        Box::new(StdTree::new()),
+        Box::new(StdHash::new()),
+    ];
+    let loads: Vec<f64> = stores
+        .iter_mut()
+        .map(|store| {
+            let start = Instant::now();
+            store.load(&sorted);
+            start.elapsed().as_nanos() as f64 / entries as f64
+        })
+        .collect();
+    row(K::NAME, "load sorted", &loads.iter().map(|&load| Some(load)).collect::<Vec<_>>());
+    drop(sorted);
+
+    let random = &mut StdRng::seed_from_u64(1);
+    let zipf = Zipf::new(entries as f64, 0.99).unwrap();
+    // The most frequent are spread over the keys.
+    let mut uniform = |random: &mut StdRng| K::new(spread(random.random_range(0..entries)));
+    let mut skewed = |random: &mut StdRng| K::new(spread(spread(zipf.sample(random) as u64 - 1) % entries));
+    let picks: [(&str, &mut dyn FnMut(&mut StdRng) -> K); 2] =
+        [("uniform", &mut uniform), ("zipf", &mut skewed)];
+    let mut next = entries;
+    for (name, pick) in picks {
+        let mut keys = |random: &mut StdRng, n: usize| (0..n).map(|_| pick(random)).collect::<Vec<K>>();
+        let reads = turns_of(
+            &mut stores,
+            turns.count,
+            random,
+            |random| keys(random, turns.reads),
+            |store, keys| {
+                let found = keys.iter().filter(|key| store.get(key).is_some()).count();
+                assert_eq!(found, keys.len());
+                keys.len()
+            },
+        );
+        row(K::NAME, &format!("read {name}"), &reads);
+        let updates = turns_of(
+            &mut stores,
+            turns.count,
+            random,
+            |random| keys(random, turns.writes),
+            |store, keys| {
+                keys.iter().enumerate().for_each(|(n, key)| store.put(key, &[n as u8; VALUE]));
+                keys.len()
+            },
+        );
+        row(K::NAME, &format!("update {name}"), &updates);
+        let mixed = turns_of(
+            &mut stores,
+            turns.count,
+            random,
+            |random| keys(random, turns.writes),
+            |store, keys| {
+                for (n, key) in keys.iter().enumerate() {
+                    match n % 2 {
+                        0 => store.put(key, &[n as u8; VALUE]),
+                        _ => assert!(store.get(key).is_some()),
+                    }
+                }
+                keys.len()
+            },
+        );
+        row(K::NAME, &format!("mixed {name}"), &mixed);
+        let scans = turns_of(
+            &mut stores,
+            turns.count,
+            random,
+            |random| keys(random, turns.reads / 100),
+            |store, keys| {
+                let sums = keys.iter().map(|key| store.scan(key, 100)).collect::<Option<Vec<_>>>();
+                sums.map_or(0, |sums| sums.len())
+            },
+        );
+        row(K::NAME, &format!("scan 100 {name}"), &scans);
+    }
+    let inserts = turns_of(
+        &mut stores,
+        turns.count,
+        random,
+        |_| {
+            let keys = (next..next + turns.writes as u64).map(|n| K::new(spread(n))).collect();
+            next += turns.writes as u64;
+            keys
+        },
+        |store, keys| {
+            keys.iter().for_each(|key| store.put(key, &[1; VALUE]));
+            keys.len()
+        },
+    );
+    row(K::NAME, "insert", &inserts);
+}
+
+/// The median of the nanoseconds that an operation took, for each store: turn by turn, in changing order.
+fn turns_of<K: Key>(
+    stores: &mut [Box<dyn Store<K>>],
+    count: usize,
+    random: &mut StdRng,
+    mut keys: impl FnMut(&mut StdRng) -> Vec<K>,
+    run: impl Fn(&mut dyn Store<K>, &[K]) -> usize,
+) -> Vec<Option<f64>> {
+    let mut times = vec![Vec::new(); stores.len()];
+    let mut order: Vec<usize> = (0..stores.len()).collect();
+    for _ in 0..count {
+        let keys = keys(random);
+        order.shuffle(random);
+        for &store in &order {
+            let start = Instant::now();
+            let operations = run(&mut *stores[store], &keys);
+            let time = start.elapsed().as_nanos() as f64;
+            if operations > 0 {
+                times[store].push(time / operations as f64);
+            }
+        }
+    }
+    times
+        .into_iter()
+        .map(|mut times| {
+            times.sort_unstable_by(f64::total_cmp);
+            times.get(times.len() / 2).copied()
+        })
+        .collect()
+}
+
+fn row(keys: &str, operation: &str, times: &[Option<f64>]) {
+    let cells: Vec<String> =
+        times.iter().map(|time| time.map_or("-".into(), |time| format!("{time:.0}"))).collect();
+    let best = times[2..5].iter().flatten().copied().min_by(f64::total_cmp);
+    let ratio = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => format!("{:.2}", a / b),
+        _ => "-".into(),
+    };
+    let ratios = [ratio(best, times[0]), ratio(times[0], times[5]), ratio(times[1], times[6])];
+    println!("{keys},{operation},{},{}", cells.join(","), ratios.join(","));
+}

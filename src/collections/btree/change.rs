@@ -1,0 +1,356 @@
+//! How a [`BTreeMap`] changes: leaves and inner nodes are rebuilt, and one link is published.
+//!
+//! A change of a leaf that keeps its number of leaves is published into the parent's link. Another one is an
+//! *edit* of the parent: some neighbouring children give way to others. An edit that would make the parent too
+//! large, too small or empty is an edit of *its* parent, and so on to the root.
+
+use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, InnerOf, LeafOf, child_of, leaf_capacity};
+use crate::collections::node::{Nodes, WIDTH, build, node_of, search};
+use crate::collections::stored::{Source, Stored};
+use crate::medium::Medium;
+use crate::state::Flushed;
+use crate::{Link, Pm, Result, Target, Tx};
+use std::borrow::Borrow;
+use std::ops::Range;
+
+/// More levels than a tree can have that 2^60 changes have made: a level is added when the root is full.
+const MAX_HEIGHT: usize = 24;
+
+/// The way to a leaf: the inner nodes from the root down, and which child was taken in each.
+struct Path<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
+    steps: [(&'t InnerOf<K, V>, usize); MAX_HEIGHT],
+    len: usize,
+}
+
+/// A child of an inner node that is being built.
+pub(super) enum Branch<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized> {
+    /// It moves.
+    Old(Source<'t, 'n, K>, &'t ChildOf<K, V>),
+    Leaf(Source<'t, 'n, K>, Pm<'t, LeafOf<K, V>, Flushed>),
+    Inner(Source<'t, 'n, K>, Pm<'t, InnerOf<K, V>, Flushed>),
+}
+
+impl<'t, K: Stored + ?Sized, V: Stored + ?Sized> Path<'t, K, V> {
+    fn new() -> Self {
+        Path { steps: [(&[], 0); MAX_HEIGHT], len: 0 }
+    }
+
+    fn push(&mut self, inner: &'t InnerOf<K, V>, child: usize) {
+        assert!(self.len < MAX_HEIGHT, "a tree of more than {MAX_HEIGHT} levels");
+        self.steps[self.len] = (inner, child);
+        self.len += 1;
+    }
+
+    /// The child that the path takes at a level.
+    fn child(&self, level: usize) -> &'t ChildOf<K, V> {
+        let (inner, child) = self.steps[level];
+        inner.item(child)
+    }
+
+    /// Whether the leaf is the last of all.
+    fn is_last(&self) -> bool {
+        self.steps[..self.len].iter().all(|&(inner, child)| child + 1 == inner.count())
+    }
+}
+
+impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
+    /// The leaf that `key` belongs to, and the way to it.
+    #[inline]
+    fn path_to<'t, M: Medium>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        key: &K,
+    ) -> Option<(Path<'t, K, V>, &'t LeafOf<K, V>)> {
+        let mut path = Path::new();
+        let mut inner = tx.get(&self.root)?;
+        loop {
+            let index = child_of::<K, V>(tx, inner, key);
+            path.push(inner, index);
+            let child = inner.item(index);
+            match tx.get(&child.leaf) {
+                Some(leaf) => return Some((path, leaf)),
+                None => inner = there(tx.get(&child.inner)),
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn put<'t, M: Medium, B: Borrow<V>>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        key: &K,
+        value: impl FnOnce(Option<&'t V>) -> B,
+    ) -> Result<Option<&'t V>> {
+        let Some((path, leaf)) = self.path_to(tx, key) else {
+            let leaf = one_entry::<_, K, V>(tx, key, value(None).borrow())?;
+            let root = node::<_, K, V>(tx, vec![Branch::Leaf(Source::New(key), leaf)])?;
+            tx.stage(&self.root, root);
+            return Ok(None);
+        };
+        let (at, found) = search::<K, _>(tx, leaf, key);
+        let len = leaf.count();
+        let bottom = path.len - 1;
+        if found {
+            let old = V::view(tx, leaf.item(at));
+            let value = value(old);
+            let value: &V = value.borrow();
+            if !V::replace(tx, leaf.item(at), value)? {
+                let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(i)) };
+                let new = build::<_, K, V>(tx, len, |i| Source::Old(leaf.key(i)), items, |_| 0)?;
+                swap(tx, &path.child(bottom).leaf, tx.flush(new));
+            }
+            return Ok(old);
+        }
+        let value = value(None);
+        let value: &V = value.borrow();
+        let old = |i: usize| if i < at { i } else { i - 1 };
+        let keys = |i| if i == at { Source::New(key) } else { Source::Old(leaf.key(old(i))) };
+        let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(old(i))) };
+        if len < leaf_capacity::<K, V>() {
+            let new = build::<_, K, V>(tx, len + 1, keys, items, |_| 0)?;
+            swap(tx, &path.child(bottom).leaf, tx.flush(new));
+        } else if at == len && path.is_last() {
+            // In ascending order leaves stay full.
+            let new = Branch::Leaf(Source::New(key), one_entry::<_, K, V>(tx, key, value)?);
+            let after = path.steps[bottom].1 + 1;
+            self.edit(tx, &path, bottom, after..after, vec![new])?;
+        } else {
+            let half = (len + 1).div_ceil(2);
+            // A copy, of what is about to move.
+            let separator = match keys(half) {
+                Source::New(key) => Source::New(key),
+                Source::Old(cell) => Source::New(there(K::view(tx, cell))),
+            };
+            let right = build::<_, K, V>(tx, len + 1 - half, |i| keys(half + i), |i| items(half + i), |_| 0)?;
+            let left = build::<_, K, V>(tx, half, keys, items, |_| 0)?;
+            let (inner, child) = path.steps[bottom];
+            let left = Branch::Leaf(Source::Old(inner.key(child)), tx.flush(left));
+            let right = Branch::Leaf(separator, tx.flush(right));
+            self.edit(tx, &path, bottom, child..child + 1, vec![left, right])?;
+        }
+        Ok(None)
+    }
+
+    #[track_caller]
+    pub(super) fn take_out<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
+        let Some((path, leaf)) = self.path_to(tx, key) else { return Ok(None) };
+        let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
+        let value = V::view(tx, leaf.item(at));
+        let len = leaf.count() - 1;
+        let bottom = path.len - 1;
+        let (inner, child) = path.steps[bottom];
+        if len == 0 {
+            self.edit(tx, &path, bottom, child..child + 1, Vec::new())?;
+            return Ok(value);
+        }
+        let old = |i: usize| if i < at { i } else { i + 1 };
+        let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
+        let capacity = leaf_capacity::<K, V>();
+        let sibling =
+            (len <= capacity / 4).then(|| siblings(inner.count(), child)).into_iter().flatten().find_map(
+                |(left, right)| {
+                    let other = tx.get(&inner.item(left + right - child).leaf)?;
+                    (other.count() + len <= capacity * 3 / 4).then_some((left, other))
+                },
+            );
+        match sibling {
+            None => {
+                let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
+                swap(tx, &path.child(bottom).leaf, tx.flush(new));
+            }
+            Some((left, other)) => {
+                let (own_first, other_len) = (left == child, other.count());
+                let first_len = if own_first { len } else { other_len };
+                let pick = |i: usize| match (i < first_len) == own_first {
+                    true => (true, if own_first { i } else { i - first_len }),
+                    false => (false, if own_first { i - first_len } else { i }),
+                };
+                let key = |i| match pick(i) {
+                    (true, i) => keys(i),
+                    (false, i) => Source::Old(other.key(i)),
+                };
+                let item = |i| match pick(i) {
+                    (true, i) => items(i),
+                    (false, i) => Source::Old(other.item(i)),
+                };
+                let merged = build::<_, K, V>(tx, len + other_len, key, item, |_| 0)?;
+                let merged = Branch::Leaf(Source::Old(inner.key(left)), tx.flush(merged));
+                self.edit(tx, &path, bottom, left..left + 2, vec![merged])?;
+            }
+        }
+        Ok(value)
+    }
+
+    /// Replaces `removed` children from index `at` on, of the path's node at `level`, with `added`.
+    #[track_caller]
+    fn edit<'t, 'n, M: Medium>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        path: &Path<'t, K, V>,
+        level: usize,
+        children: Range<usize>,
+        added: Vec<Branch<'t, 'n, K, V>>,
+    ) -> Result<()>
+    where
+        't: 'n,
+    {
+        let inner = path.steps[level].0;
+        let mut branches = old_branches::<K, V>(inner);
+        branches.splice(children, added);
+        let len = branches.len();
+        let Some(above) = level.checked_sub(1) else { return self.edit_root(tx, branches) };
+        let (parent, own) = path.steps[above];
+        if len == 0 {
+            return self.edit(tx, path, above, own..own + 1, Vec::new());
+        }
+        if len > INNER_CAPACITY {
+            let halves = halves(tx, branches, Some(Source::Old(parent.key(own))))?;
+            return self.edit(tx, path, above, own..own + 1, halves.into());
+        }
+        if len <= INNER_CAPACITY / 4 {
+            for (left, right) in siblings(parent.count(), own) {
+                let Some(other) = tx.get(&parent.item(left + right - own).inner) else { continue };
+                if other.count() + len > INNER_CAPACITY * 3 / 4 {
+                    continue;
+                }
+                let others = old_branches::<K, V>(other);
+                let (mut all, mut second) = if left == own { (branches, others) } else { (others, branches) };
+                // The first key of a node counts as below every key: what divides the two is in the parent.
+                *second[0].key_mut() = Source::New(there(K::view(tx, parent.key(right))));
+                all.append(&mut second);
+                let merged = Branch::Inner(Source::Old(parent.key(left)), node(tx, all)?);
+                return self.edit(tx, path, above, left..right + 1, vec![merged]);
+            }
+        }
+        swap(tx, &path.child(above).inner, node(tx, branches)?);
+        Ok(())
+    }
+
+    /// Makes a root of these branches.
+    fn edit_root<'t, 'n, M: Medium>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        mut branches: Vec<Branch<'t, 'n, K, V>>,
+    ) -> Result<()>
+    where
+        't: 'n,
+    {
+        if branches.len() > INNER_CAPACITY {
+            branches = halves(tx, branches, None)?.into();
+        }
+        match (branches.len(), branches.pop()) {
+            (_, None) => tx.free(tx.take(&self.root)),
+            // One node below is a root as good as this one.
+            (1, Some(Branch::Inner(_, only))) => swap(tx, &self.root, only),
+            (1, Some(Branch::Old(_, child))) if tx.get(&child.inner).is_some() => {
+                let old = tx.take(&self.root);
+                tx.stage(&self.root, tx.take(&child.inner));
+                tx.free(old);
+            }
+            (_, Some(last)) => {
+                branches.push(last);
+                swap(tx, &self.root, node(tx, branches)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized> Branch<'t, 'n, K, V> {
+    pub(super) fn key(&self) -> Source<'t, 'n, K> {
+        match self {
+            Branch::Old(key, _) | Branch::Leaf(key, _) | Branch::Inner(key, _) => *key,
+        }
+    }
+
+    fn key_mut(&mut self) -> &mut Source<'t, 'n, K> {
+        match self {
+            Branch::Old(key, _) | Branch::Leaf(key, _) | Branch::Inner(key, _) => key,
+        }
+    }
+}
+
+/// All children of a node, to be moved.
+fn old_branches<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized>(
+    inner: &'t InnerOf<K, V>,
+) -> Vec<Branch<'t, 'n, K, V>> {
+    (0..inner.count()).map(|i| Branch::Old(Source::Old(inner.key(i)), inner.item(i))).collect()
+}
+
+/// The pairs of neighbours that the child at `own` of `count` is one of.
+fn siblings(count: usize, own: usize) -> impl Iterator<Item = (usize, usize)> {
+    let with_next = (own + 1 < count).then_some((own, own + 1));
+    let with_previous = own.checked_sub(1).map(|previous| (previous, own));
+    with_next.into_iter().chain(with_previous)
+}
+
+/// A leaf with one entry.
+#[track_caller]
+fn one_entry<'t, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
+    tx: &Tx<'t, M>,
+    key: &K,
+    value: &V,
+) -> Result<Pm<'t, LeafOf<K, V>, Flushed>> {
+    let new = build::<_, K, V>(tx, 1, |_| Source::New(key), |_| Source::New(value), |_| 0)?;
+    Ok(tx.flush(new))
+}
+
+/// Puts a new object in the place of the one behind `slot`, which is freed.
+#[track_caller]
+fn swap<'t, M: Medium, T: Target + ?Sized>(tx: &Tx<'t, M>, slot: &'t Link<T>, new: Pm<'t, T, Flushed>) {
+    let old = tx.take(slot);
+    tx.stage(slot, new);
+    tx.free(old);
+}
+
+/// Two nodes of these branches; `key` is the separator of the first.
+fn halves<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
+    tx: &Tx<'t, M>,
+    mut left: Vec<Branch<'t, 'n, K, V>>,
+    key: Option<Source<'t, 'n, K>>,
+) -> Result<[Branch<'t, 'n, K, V>; 2]>
+where
+    't: 'n,
+{
+    // In ascending order nodes stay nearly full.
+    let ascending = matches!(left.last(), Some(Branch::Leaf(..) | Branch::Inner(..)));
+    let right = left.split_off(if ascending { left.len() - WIDTH / 2 } else { left.len() / 2 });
+    let copy = |source| match source {
+        Source::New(key) => Source::New(key),
+        Source::Old(cell) => Source::New(there(K::view(tx, cell))),
+    };
+    let (left_key, right_key) = (key.unwrap_or_else(|| copy(left[0].key())), copy(right[0].key()));
+    Ok([Branch::Inner(left_key, node(tx, left)?), Branch::Inner(right_key, node(tx, right)?)])
+}
+
+/// An inner node.
+#[track_caller]
+pub(super) fn node<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
+    tx: &Tx<'t, M>,
+    branches: Vec<Branch<'t, 'n, K, V>>,
+) -> Result<Pm<'t, InnerOf<K, V>, Flushed>> {
+    let empty = || Child { leaf: Link::null(), inner: Link::null() };
+    let mut new = tx.alloc_slice_with(branches.len().div_ceil(WIDTH), |node| {
+        let first = node * WIDTH;
+        let used = (branches.len() - first).min(WIDTH);
+        node_of(used, |i| K::cell(branches[first + i].key()), |_| empty(), |_| 0)
+    })?;
+    for (i, branch) in branches.into_iter().enumerate() {
+        K::settle(tx, &mut new, |new| new.key(i), branch.key())?;
+        match branch {
+            Branch::Leaf(_, leaf) => tx.attach(&mut new, |new| &new.item(i).leaf, leaf),
+            Branch::Inner(_, inner) => tx.attach(&mut new, |new| &new.item(i).inner, inner),
+            Branch::Old(_, child) => {
+                tx.attach(&mut new, |new| &new.item(i).leaf, tx.take(&child.leaf));
+                tx.attach(&mut new, |new| &new.item(i).inner, tx.take(&child.inner));
+            }
+        }
+    }
+    Ok(tx.flush(new))
+}
+
+/// A link that only this map changes.
+#[track_caller]
+fn there<X>(found: Option<X>) -> X {
+    found.expect("what a map's node links to is there")
+}

@@ -1,0 +1,322 @@
+//! [`BTreeMap`]: an ordered map with copy-on-write nodes.
+//!
+//! A leaf is a slice of nodes with keys and values, an inner node one with separators and children. All leaves
+//! have the same depth. A key belongs to the last child whose separator is not above it; the first separator
+//! of an inner node counts as below every key.
+//!
+//! To insert, a leaf is copied with the new entry and published into the one link that led to the old. If it is
+//! full, its parent is copied with two children in its place, and so on upwards: still one published word.
+
+mod change;
+mod iter;
+mod rebuild;
+
+pub use iter::Iter;
+
+use super::node::{Node, Nodes, WIDTH, partition, search};
+use super::stored::{Layout, Stored};
+use crate::medium::Medium;
+use crate::{Link, Persistent, Read, Result, Tx};
+use std::borrow::Borrow;
+use std::ops::{Bound, RangeBounds};
+
+/// A leaf: keys and values in order.
+type Leaf<K, V> = [Node<K, V>];
+/// An inner node: separators and children.
+type Inner<K, V> = [Node<K, Child<K, V>>];
+
+type LeafOf<K, V> = Leaf<<K as Layout>::Cell, <V as Layout>::Cell>;
+type InnerOf<K, V> = Inner<<K as Layout>::Cell, <V as Layout>::Cell>;
+type ChildOf<K, V> = Child<<K as Layout>::Cell, <V as Layout>::Cell>;
+
+/// What an inner node leads to: one of the two is null.
+#[derive(Persistent)]
+#[repr(C)]
+pub struct Child<K, V> {
+    leaf: Link<Leaf<K, V>>,
+    inner: Link<Inner<K, V>>,
+}
+
+/// An ordered map from `K` to `V`; 8 bytes in its owner, one link.
+///
+/// | | fences | published words |
+/// |---|---|---|
+/// | `insert`, `remove`, `update` | 2 in all, whatever the size and height; several in one transaction share them | 1 each |
+/// | `insert` of a key that is there already, with `str` or slice values | 2 | 1, and no node is copied |
+/// | `clear`, `rebuild` | 1, 2 | 1 |
+/// | reads | 0 | 0 |
+///
+/// Reads are given what they read through: a transaction shows its own changes, and
+/// [`Committed`](crate::Committed) what is committed. References that they answer live as long as the borrow of
+/// the map, in a transaction until its end: so `insert` and `remove` can answer a reference to the old value.
+///
+/// There is no length in it, because that would be a second published word for each insert. [`BTreeMap::len`]
+/// counts. Keep a [`Word`](crate::Word) beside the map if you need it at once, and store it in the same
+/// transaction: still 2 fences.
+///
+/// ```
+/// use indelible::collections::BTreeMap;
+/// use indelible::{Committed, Persistent, Region};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Root { ages: BTreeMap<str, u32> }
+///
+/// let mut region = Region::new(1 << 20, Root { ages: BTreeMap::new() })?;
+/// region.transact(|tx, root| {
+///     root.ages.insert(tx, "Ada", &36)?;
+///     assert_eq!(root.ages.insert(tx, "Ada", &37)?, Some(&36));
+///     assert_eq!(root.ages.get(tx, "Ada"), Some(&37)); // this transaction's own change
+///     Ok(())
+/// })?;
+/// assert_eq!(region.root().ages.get(&Committed, "Ada"), Some(&37));
+/// # Ok::<(), indelible::Error>(())
+/// ```
+#[derive(Persistent)]
+#[repr(C)]
+pub struct BTreeMap<K: Stored + ?Sized, V: Stored + ?Sized> {
+    root: Link<InnerOf<K, V>>,
+}
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Default for BTreeMap<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
+    /// An empty map.
+    pub const fn new() -> Self {
+        BTreeMap { root: Link::null() }
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty<'a>(&'a self, read: &impl Read<'a>) -> bool {
+        read.get(&self.root).is_none()
+    }
+
+    /// Takes out all entries and frees them: one published word, and one fence.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| {
+    ///     map.insert(tx, &1, &10)?;
+    ///     map.clear(tx);
+    ///     assert!(map.is_empty(tx));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn clear<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
+        tx.free(tx.take(&self.root));
+    }
+}
+
+impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
+    /// The value of `key`.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.insert(tx, &1, &10).map(drop))?;
+    /// assert_eq!(region.root().get(&Committed, &1), Some(&10));
+    /// assert_eq!(region.root().get(&Committed, &2), None);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[inline]
+    pub fn get<'a>(&'a self, read: &impl Read<'a>, key: &K) -> Option<&'a V> {
+        let leaf = self.leaf_of(read, key)?;
+        match search::<K, _>(read, leaf, key) {
+            (index, true) => V::view(read, leaf.item(index)),
+            (_, false) => None,
+        }
+    }
+
+    /// Whether `key` has a value.
+    #[inline]
+    pub fn contains_key<'a>(&'a self, read: &impl Read<'a>, key: &K) -> bool {
+        self.leaf_of(read, key).is_some_and(|leaf| search::<K, _>(read, leaf, key).1)
+    }
+
+    /// The entry with the least key.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.rebuild(tx, [(1, 10), (2, 20), (3, 30)]))?;
+    /// let map = region.root();
+    /// assert_eq!(map.first(&Committed), Some((&1, &10)));
+    /// assert_eq!(map.last(&Committed), Some((&3, &30)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    pub fn first<'a>(&'a self, read: &impl Read<'a>) -> Option<(&'a K, &'a V)> {
+        self.iter(read).next()
+    }
+
+    /// The entry with the greatest key.
+    pub fn last<'a>(&'a self, read: &impl Read<'a>) -> Option<(&'a K, &'a V)> {
+        self.iter(read).next_back()
+    }
+
+    /// How many entries there are: counted, which reads one cache line of each leaf.
+    pub fn len<'a>(&'a self, read: &impl Read<'a>) -> usize {
+        let mut inner = match read.get(&self.root) {
+            Some(root) => vec![root],
+            None => Vec::new(),
+        };
+        let mut len = 0;
+        while let Some(node) = inner.pop() {
+            for index in 0..node.count() {
+                let child = node.item(index);
+                len += read.get(&child.leaf).map_or(0, Nodes::count);
+                inner.extend(read.get(&child.inner));
+            }
+        }
+        len
+    }
+
+    /// All entries in the order of their keys; from both ends.
+    ///
+    /// An iterator through a transaction may or may not show what the transaction changes while it runs; it
+    /// never shows a key twice, and always in order.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.rebuild(tx, (0..100).map(|n| (n, n * n))))?;
+    /// let map = region.root();
+    /// assert_eq!(map.iter(&Committed).map(|(_, square)| square).sum::<u64>(), 328_350);
+    /// assert_eq!(map.iter(&Committed).rev().nth(1), Some((&98, &9604)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    pub fn iter<'r, 'a, R: Read<'a>>(&'a self, read: &'r R) -> Iter<'r, 'a, R, K, V> {
+        Iter::new(self, read, Bound::Unbounded, Bound::Unbounded)
+    }
+
+    /// The entries whose keys lie in `bounds`; from both ends. An empty range has none, also one whose start
+    /// is after its end.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// use std::ops::Bound::{Included, Unbounded};
+    ///
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.rebuild(tx, (0..100).map(|n| (n, n))))?;
+    /// assert_eq!(region.root().range(&Committed, 10..20).count(), 10);
+    ///
+    /// // Bounds of `str` are a pair, as in std.
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<str, u64>::new())?;
+    /// region.transact(|tx, map| map.rebuild(tx, [("apple", 1), ("pea", 2), ("pear", 3), ("plum", 4)]))?;
+    /// let from = (Included("pea"), Unbounded);
+    /// let peas = region.root().range(&Committed, from).take_while(|(key, _)| key.starts_with("pea"));
+    /// assert_eq!(peas.count(), 2);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    pub fn range<'r, 'a, R: Read<'a>>(
+        &'a self,
+        read: &'r R,
+        bounds: impl RangeBounds<K>,
+    ) -> Iter<'r, 'a, R, K, V> {
+        Iter::new(self, read, bounds.start_bound(), bounds.end_bound())
+    }
+
+    /// Gives `key` this value; answers the old one.
+    ///
+    /// It is durable when the transaction has committed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc`]. The transaction can't commit then.
+    #[track_caller]
+    pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
+        self.put(tx, key, |_| value)
+    }
+
+    /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<str, u64>::new())?;
+    /// region.transact(|tx, map| {
+    ///     for word in "the cat and the dog".split(' ') {
+    ///         map.update(tx, word, |count| count.map_or(1, |count| count + 1))?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get(&Committed, "the"), Some(&2));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`BTreeMap::insert`].
+    #[track_caller]
+    pub fn update<'t, M: Medium, B: Borrow<V>>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        key: &K,
+        value: impl FnOnce(Option<&'t V>) -> B,
+    ) -> Result<Option<&'t V>> {
+        self.put(tx, key, value)
+    }
+
+    /// Takes out `key` and its value, and answers the value.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, str>::new())?;
+    /// region.transact(|tx, map| {
+    ///     map.insert(tx, &1, "one")?;
+    ///     assert_eq!(map.remove(tx, &1)?, Some("one")); // readable until the transaction ends
+    ///     assert_eq!(map.remove(tx, &1)?, None);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`BTreeMap::insert`]: a node is copied without the entry.
+    #[track_caller]
+    pub fn remove<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
+        self.take_out(tx, key)
+    }
+
+    /// The leaf that `key` belongs to.
+    #[inline(always)]
+    fn leaf_of<'a>(&'a self, read: &impl Read<'a>, key: &K) -> Option<&'a LeafOf<K, V>> {
+        let mut inner = read.get(&self.root)?;
+        loop {
+            let child = inner.item(child_of::<K, V>(read, inner, key));
+            match read.get(&child.leaf) {
+                Some(leaf) => return Some(leaf),
+                None => inner = read.get(&child.inner)?,
+            }
+        }
+    }
+}
+
+/// The index of the child that `key` belongs to.
+#[inline(always)]
+fn child_of<'a, K: Stored + Ord + ?Sized, V: Stored + ?Sized>(
+    read: &impl Read<'a>,
+    inner: &'a InnerOf<K, V>,
+    key: &K,
+) -> usize {
+    partition::<K, _>(read, inner, 1, |separator| separator <= key) - 1
+}
+
+/// The most entries in a leaf: as many as lie in about a kilobyte, and at least eight.
+const fn leaf_capacity<K: Stored + ?Sized, V: Stored + ?Sized>() -> usize {
+    let nodes = 1024 / size_of::<Node<K::Cell, V::Cell>>();
+    match nodes {
+        0 => WIDTH,
+        1..=4 => nodes * WIDTH,
+        _ => 4 * WIDTH,
+    }
+}
+
+/// The most children of an inner node.
+const INNER_CAPACITY: usize = 4 * WIDTH;

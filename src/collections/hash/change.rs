@@ -1,0 +1,146 @@
+//! How a [`HashMap`] changes: buckets are rebuilt, and split when they are full.
+
+use super::{BucketOf, HashMap, MAX_BUCKET, SEGMENTS, bits, find, tag};
+use crate::collections::node::{Nodes, WIDTH, build};
+use crate::collections::stored::{Source, Stored};
+use crate::state::Flushed;
+use crate::{Link, Pm, Result, Tx, medium::Medium};
+use std::borrow::Borrow;
+use zerocopy::{Immutable, IntoBytes};
+
+/// A bucket that is being changed.
+struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
+    number: usize,
+    slot: &'t Link<BucketOf<K, V>>,
+    bucket: &'t BucketOf<K, V>,
+}
+
+impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
+    #[track_caller]
+    pub(super) fn put<'t, M: Medium, B: Borrow<V>>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        key: &K,
+        value: impl FnOnce(Option<&'t V>) -> B,
+    ) -> Result<Option<&'t V>> {
+        let hash = self.hash(key);
+        let Some((number, slot, bucket)) = self.bucket(tx, hash) else {
+            let value = value(None);
+            let value: &V = value.borrow();
+            let keys = |_| Source::New(key);
+            let first = tx.flush(build::<_, K, V>(tx, 1, keys, |_| Source::New(value), |_| tag(hash))?);
+            let mut segment = tx.alloc_slice_with(1, |_| Link::null())?;
+            tx.attach(&mut segment, |slots| &slots[0], first);
+            tx.stage(&self.segments[0], tx.flush(segment));
+            return Ok(None);
+        };
+        let len = bucket.count();
+        if let Some(at) = find::<K, V>(tx, bucket, key, hash) {
+            let old = V::view(tx, bucket.item(at));
+            let value = value(old);
+            let value: &V = value.borrow();
+            if !V::replace(tx, bucket.item(at), value)? {
+                let items = |i| if i == at { Source::New(value) } else { Source::Old(bucket.item(i)) };
+                let keys = |i| Source::Old(bucket.key(i));
+                let new = build::<_, K, V>(tx, len, keys, items, |i| bucket.tag(i))?;
+                swap(tx, slot, tx.flush(new));
+            }
+            return Ok(old);
+        }
+        let value = value(None);
+        let value: &V = value.borrow();
+        let place = Place { number, slot, bucket };
+        let level = self.level(tx, number);
+        let depth = tx.load(&self.depth) as usize;
+        if len >= WIDTH && level < depth || len >= MAX_BUCKET && depth + 1 < SEGMENTS {
+            self.split(tx, &place, level, (key, value, hash))?;
+        } else {
+            let keys = |i| if i == len { Source::New(key) } else { Source::Old(bucket.key(i)) };
+            let items = |i| if i == len { Source::New(value) } else { Source::Old(bucket.item(i)) };
+            let tags = |i| if i == len { tag(hash) } else { bucket.tag(i) };
+            let new = build::<_, K, V>(tx, len + 1, keys, items, tags)?;
+            swap(tx, slot, tx.flush(new));
+        }
+        Ok(None)
+    }
+
+    #[track_caller]
+    pub(super) fn take_out<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
+        let hash = self.hash(key);
+        let Some((_, slot, bucket)) = self.bucket(tx, hash) else { return Ok(None) };
+        let Some(at) = find::<K, V>(tx, bucket, key, hash) else { return Ok(None) };
+        let value = V::view(tx, bucket.item(at));
+        // The last takes its place. A bucket without entries stays, so that its parent's are not looked for.
+        let last = bucket.count() - 1;
+        let old = |i: usize| if i == at { last } else { i };
+        let keys = |i| Source::Old(bucket.key(old(i)));
+        let items = |i| Source::Old(bucket.item(old(i)));
+        let new = build::<_, K, V>(tx, last, keys, items, |i| bucket.tag(old(i)))?;
+        swap(tx, slot, tx.flush(new));
+        Ok(value)
+    }
+
+    /// The first level that a bucket has not split at; the map's depth if there is none left.
+    fn level<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, number: usize) -> usize {
+        let depth = tx.load(&self.depth) as usize;
+        let is_there = |level: &usize| {
+            let slot = self.slot(tx, number + (1 << level));
+            slot.is_some_and(|slot| tx.get(slot).is_some())
+        };
+        (bits(number)..depth).find(|level| !is_there(level)).unwrap_or(depth)
+    }
+
+    /// Splits a bucket at this level, with one entry more. The map grows if it has no such level.
+    fn split<'t, M: Medium>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        place: &Place<'t, K, V>,
+        level: usize,
+        (key, value, hash): (&K, &V, u64),
+    ) -> Result<()> {
+        let &Place { number, slot, bucket } = place;
+        let len = bucket.count();
+        let hash_of = |i: usize| match i == len {
+            true => hash,
+            false => K::view(tx, bucket.key(i)).map_or(0, |key| self.hash(key)),
+        };
+        let (high, low): (Vec<usize>, Vec<usize>) = (0..=len).partition(|&i| hash_of(i) >> level & 1 == 1);
+        let half = |entries: &[usize]| -> Result<Pm<'t, BucketOf<K, V>, Flushed>> {
+            let keys = |i: usize| match entries[i] {
+                i if i == len => Source::New(key),
+                i => Source::Old(bucket.key(i)),
+            };
+            let items = |i: usize| match entries[i] {
+                i if i == len => Source::New(value),
+                i => Source::Old(bucket.item(i)),
+            };
+            let tags = |i: usize| if entries[i] == len { tag(hash) } else { bucket.tag(entries[i]) };
+            Ok(tx.flush(build::<_, K, V>(tx, entries.len(), keys, items, tags)?))
+        };
+        let high = half(&high)?;
+        let low = half(&low)?;
+        match self.slot(tx, number + (1 << level)) {
+            Some(new) => tx.stage(new, high),
+            None => {
+                let mut segment = tx.alloc_slice_with(1 << level, |_| Link::null())?;
+                tx.attach(&mut segment, |slots| &slots[number], high);
+                tx.stage(&self.segments[level + 1], tx.flush(segment));
+                tx.store(&self.depth, level as u64 + 1);
+            }
+        }
+        swap(tx, slot, low);
+        Ok(())
+    }
+}
+
+/// Puts a new bucket in the place of the one behind `slot`, which is freed.
+#[track_caller]
+fn swap<'t, M: Medium, T: crate::Target + ?Sized>(
+    tx: &Tx<'t, M>,
+    slot: &'t Link<T>,
+    new: Pm<'t, T, Flushed>,
+) {
+    let old = tx.take(slot);
+    tx.stage(slot, new);
+    tx.free(old);
+}

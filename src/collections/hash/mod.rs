@@ -1,0 +1,280 @@
+//! [`HashMap`]: a hash map that grows bucket by bucket, with copy-on-write buckets.
+//!
+//! Bucket `i` of a map of depth `d` has the keys whose hash ends in the `d` bits of `i`, where it exists. Where
+//! it doesn't, its keys are still in the bucket whose number lacks the highest bit of `i`, and so on down to
+//! bucket 0. So a bucket `i` that is full splits into `i` and `i + 2^l` by itself, at the first level `l` that it
+//! has not split at. Links to buckets stand in segments: segment 0 has bucket 0, and segment `s` the `2^(s-1)`
+//! buckets from there on. To grow is to publish one more segment, of null links: no entry moves, and no link.
+
+mod change;
+mod iter;
+
+pub use iter::Iter;
+
+use super::node::{Node, Nodes, WIDTH};
+use super::stored::{Layout, Stored};
+use crate::{Link, Persistent, Read, Result, Tx, Word, medium::Medium};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, RandomState};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerocopy::{Immutable, IntoBytes};
+
+/// Entries that have hashes in common.
+type BucketOf<K, V> = [Node<<K as Layout>::Cell, <V as Layout>::Cell>];
+/// A bucket, or null where it has not split off yet.
+type SlotOf<K, V> = Link<BucketOf<K, V>>;
+
+/// Segments that a map can have; so many buckets fit into no region.
+const SEGMENTS: usize = 40;
+/// A bucket with more entries splits, or makes the map grow if there is no level to split into.
+const MAX_BUCKET: usize = 3 * WIDTH;
+
+/// A hash map from `K` to `V`; 336 bytes in its owner.
+///
+/// | | fences | published words |
+/// |---|---|---|
+/// | `insert`, `remove`, `update` | 2 in all, whatever the size; several in one transaction share them | 1 each; an insert that splits a bucket 2, one in a doubling 3 |
+/// | `clear` | 1 | one for each doubling |
+/// | reads | 0 | 0 |
+///
+/// It takes keys whose bytes are their value: `K: zerocopy::IntoBytes`, as integers, arrays of them, `str` and
+/// `[u8]` are, and your own types by derive. Two keys are the same if their bytes are; they are hashed with
+/// XXH3-64 and the map's own seed, which are part of the file and never change.
+///
+/// [`HashMap::new`] takes a random seed, so that nobody who doesn't know it can choose keys that collide. XXH3 is
+/// no cryptographic hash: an attacker who can measure look-ups, or read the file, may find some all the same. Keys
+/// that collide share a bucket, which then grows and makes their inserts slower; nothing is lost. Where keys come
+/// from an adversary, [`BTreeMap`](super::BTreeMap) has no such worst case.
+///
+/// No insert moves more than one bucket. The insert that doubles the map writes one link, 8 bytes, for each
+/// bucket that there may be from now on: about 1 byte for each entry that the map has. Nothing shrinks
+/// but by [`HashMap::clear`].
+///
+/// There is no length in it, as in [`BTreeMap`](super::BTreeMap): [`HashMap::len`] counts.
+///
+/// ```
+/// use indelible::collections::HashMap;
+/// use indelible::{Committed, Persistent, Region};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Root { sessions: HashMap<[u8; 16], str> }
+///
+/// let mut region = Region::new(1 << 20, Root { sessions: HashMap::new() })?;
+/// region.transact(|tx, root| {
+///     root.sessions.insert(tx, b"0123456789abcdef", "Ada")?;
+///     Ok(())
+/// })?;
+/// assert_eq!(region.root().sessions.get(&Committed, b"0123456789abcdef"), Some("Ada"));
+/// # Ok::<(), indelible::Error>(())
+/// ```
+#[derive(Persistent)]
+#[repr(C)]
+pub struct HashMap<K: Stored + ?Sized, V: Stored + ?Sized> {
+    seed: u64,
+    /// Bits of a hash that can matter.
+    depth: Word<u64>,
+    segments: [Link<[SlotOf<K, V>]>; SEGMENTS],
+}
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Default for HashMap<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
+    /// An empty map with a random seed.
+    pub fn new() -> Self {
+        Self::with_seed(RandomState::new().hash_one(0_u64))
+    }
+
+    /// An empty map with this seed, for runs that must be the same.
+    pub fn with_seed(seed: u64) -> Self {
+        HashMap { seed, depth: Word::new(0), segments: std::array::from_fn(|_| Link::null()) }
+    }
+
+    /// Whether there is no entry: looks for one.
+    pub fn is_empty<'a>(&'a self, read: &impl Read<'a>) -> bool {
+        self.buckets(read).all(|bucket| bucket.is_empty())
+    }
+
+    /// How many entries there are: counted, which reads one cache line of each bucket.
+    pub fn len<'a>(&'a self, read: &impl Read<'a>) -> usize {
+        self.buckets(read).map(Nodes::count).sum()
+    }
+
+    /// Takes out all entries and frees them, and gives the directory back.
+    #[track_caller]
+    pub fn clear<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
+        for segment in &self.segments[..=tx.load(&self.depth) as usize] {
+            tx.free(tx.take(segment));
+        }
+        tx.store(&self.depth, 0);
+    }
+
+    /// All entries, in no order that means anything.
+    ///
+    /// An iterator through a transaction may miss or repeat what the transaction changes while it runs.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| (0..100).try_for_each(|n| map.insert(tx, &n, &(n * n)).map(drop)))?;
+    /// assert_eq!(region.root().iter(&Committed).map(|(_, square)| square).sum::<u64>(), 328_350);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    pub fn iter<'r, 'a, R: Read<'a>>(&'a self, read: &'r R) -> Iter<'r, 'a, R, K, V> {
+        Iter::new(self, read)
+    }
+
+    /// All buckets that are there.
+    fn buckets<'r, 'a, R: Read<'a>>(&'a self, read: &'r R) -> impl Iterator<Item = &'a BucketOf<K, V>> + 'r
+    where
+        'a: 'r,
+    {
+        let segments = self.segments[..=read.load(&self.depth) as usize].iter();
+        let slots = segments.flat_map(|segment| read.get(segment)).flatten();
+        slots.filter_map(|slot| read.get(slot))
+    }
+
+    /// The link to a bucket of a segment that exists.
+    #[inline(always)]
+    fn slot<'a>(&'a self, read: &impl Read<'a>, bucket: usize) -> Option<&'a SlotOf<K, V>> {
+        let segment = bits(bucket);
+        let slots = read.get(&self.segments[segment])?;
+        slots.get(bucket - ((1 << segment) >> 1))
+    }
+}
+
+impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
+    /// The value of `key`.
+    #[inline]
+    pub fn get<'a>(&'a self, read: &impl Read<'a>, key: &K) -> Option<&'a V> {
+        let hash = self.hash(key);
+        let (_, _, bucket) = self.bucket(read, hash)?;
+        let index = find::<K, V>(read, bucket, key, hash)?;
+        V::view(read, bucket.item(index))
+    }
+
+    /// Whether `key` has a value.
+    #[inline]
+    pub fn contains_key<'a>(&'a self, read: &impl Read<'a>, key: &K) -> bool {
+        let hash = self.hash(key);
+        self.bucket(read, hash).is_some_and(|(_, _, bucket)| find::<K, V>(read, bucket, key, hash).is_some())
+    }
+
+    /// Gives `key` this value; answers the old one, which can be read until the transaction ends.
+    ///
+    /// It is durable when the transaction has committed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc`]. The transaction can't commit then.
+    #[track_caller]
+    pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
+        self.put(tx, key, |_| value)
+    }
+
+    /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<str, u64>::new())?;
+    /// region.transact(|tx, map| {
+    ///     for word in "the cat and the dog".split(' ') {
+    ///         map.update(tx, word, |count| count.map_or(1, |count| count + 1))?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(region.root().get(&Committed, "the"), Some(&2));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`HashMap::insert`].
+    #[track_caller]
+    pub fn update<'t, M: Medium, B: Borrow<V>>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        key: &K,
+        value: impl FnOnce(Option<&'t V>) -> B,
+    ) -> Result<Option<&'t V>> {
+        self.put(tx, key, value)
+    }
+
+    /// Takes out `key` and its value, and answers the value.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HashMap::insert`]: a bucket is copied without the entry.
+    #[track_caller]
+    pub fn remove<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
+        self.take_out(tx, key)
+    }
+
+    #[inline(always)]
+    fn hash(&self, key: &K) -> u64 {
+        xxh3_64_with_seed(key.as_bytes(), self.seed)
+    }
+
+    /// The bucket of a hash, its number, and the link to it; `None` if the map was never filled.
+    #[inline(always)]
+    fn bucket<'a>(
+        &'a self,
+        read: &impl Read<'a>,
+        hash: u64,
+    ) -> Option<(usize, &'a SlotOf<K, V>, &'a BucketOf<K, V>)> {
+        let depth = read.load(&self.depth);
+        let mut number = (hash & ((1 << depth) - 1)) as usize;
+        loop {
+            let slot = self.slot(read, number)?;
+            match read.get(slot) {
+                Some(bucket) => return Some((number, slot, bucket)),
+                None if number == 0 => return None,
+                None => number -= 1 << (bits(number) - 1),
+            }
+        }
+    }
+}
+
+/// Bits of a number up to its highest that is set.
+#[inline(always)]
+fn bits(number: usize) -> usize {
+    (usize::BITS - number.leading_zeros()) as usize
+}
+
+/// The byte of a hash that a node keeps: not one that numbers buckets.
+#[inline(always)]
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
+
+/// The index of `key` in a bucket.
+#[inline(always)]
+fn find<'a, K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized>(
+    read: &impl Read<'a>,
+    bucket: &'a BucketOf<K, V>,
+    key: &K,
+    hash: u64,
+) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    let len = bucket.count();
+    for node in 0..bucket.len() {
+        // Bytes that are zero after this have the tag; above one of these a byte may look like one and not be.
+        let differ = bucket.tags(node) ^ (LOW * u64::from(tag(hash)));
+        let mut equal = differ.wrapping_sub(LOW) & !differ & (LOW << 7);
+        while equal != 0 {
+            let index = node * WIDTH + equal.trailing_zeros() as usize / 8;
+            if index >= len {
+                break;
+            }
+            if K::view(read, bucket.key(index)).is_some_and(|at| at.as_bytes() == key.as_bytes()) {
+                return Some(index);
+            }
+            equal &= equal - 1;
+        }
+    }
+    None
+}

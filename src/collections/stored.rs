@@ -1,0 +1,140 @@
+//! [`Stored`]: what a map can hold as a key or a value, and how it lies in a node.
+
+use crate::medium::Medium;
+use crate::state::{Dirty, Flushed};
+use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
+
+/// What a map can hold as a key or a value. Sealed.
+///
+/// | type | where it lies |
+/// |---|---|
+/// | any `T: Persistent<Links = No> + Copy`: integers, arrays, structs without links | in the node |
+/// | `str` | in a block of its own, behind a [`Link`] |
+/// | `[T]` of such a `T`; `[u8]` above all | the same |
+///
+/// Maps take keys and values by reference and answer references, `&K` and `&V`, whatever the type: a
+/// `BTreeMap<str, [u8]>` takes `&str` and `&[u8]`. What lies in the node is copied when the node is, at each
+/// insert into it. So a large value (from about 256 bytes on) is better stored as a slice, even of one element:
+/// then a node holds 8 bytes of it, and replacing the value copies nothing else.
+#[diagnostic::on_unimplemented(
+    message = "a map can't hold `{Self}`",
+    label = "neither `Copy` and free of links, nor `str`, nor a slice",
+    note = "a map holds values of any `Persistent<Links = No> + Copy` type, `str`, and slices of such a type; to own what a link leads to, store its key here and the object elsewhere"
+)]
+pub trait Stored: Target + Layout + InCell {}
+
+/// What lies in a node. Public because a map's struct is made of it, and named by nobody: its module is private.
+pub trait Layout {
+    /// The value, or a link to it.
+    type Cell: Persistent;
+}
+
+/// What a new cell is made from.
+pub(crate) enum Source<'t, 'n, T: InCell + ?Sized> {
+    /// A cell of a node that is being replaced. What it links to moves.
+    Old(&'t T::Cell),
+    New(&'n T),
+}
+
+impl<T: InCell + ?Sized> Clone for Source<'_, '_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: InCell + ?Sized> Copy for Source<'_, '_, T> {}
+
+/// How a value lies in a node.
+pub(crate) trait InCell: Layout {
+    const LINKED: bool;
+
+    /// The value; `None` if it was moved to another node meanwhile.
+    fn view<'a>(read: &impl Read<'a>, cell: &'a Self::Cell) -> Option<&'a Self>;
+
+    /// The cell, as far as it needs no transaction: [`InCell::settle`] does the rest.
+    fn cell(source: Source<'_, '_, Self>) -> Self::Cell;
+
+    /// Attaches what the cell at `slot` in `parent` links to.
+    fn settle<'t, M: Medium, P: Target + ?Sized>(
+        tx: &Tx<'t, M>,
+        parent: &mut Pm<'t, P, Dirty>,
+        slot: impl Fn(&P) -> &Self::Cell,
+        source: Source<'t, '_, Self>,
+    ) -> Result<()>;
+
+    /// Gives a published cell another value without a copy of its node; false if that can't be.
+    fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool>;
+}
+
+impl<T: Persistent<Links = No> + Copy> Stored for T {}
+impl<T: Persistent<Links = No> + Copy> Layout for T {
+    type Cell = T;
+}
+impl<T: Persistent<Links = No> + Copy> InCell for T {
+    const LINKED: bool = false;
+
+    #[inline(always)]
+    fn view<'a>(_: &impl Read<'a>, cell: &'a T) -> Option<&'a T> {
+        Some(cell)
+    }
+    #[inline(always)]
+    fn cell(source: Source<'_, '_, T>) -> T {
+        match source {
+            Source::Old(value) | Source::New(value) => *value,
+        }
+    }
+    #[inline(always)]
+    fn settle<'t, M: Medium, P: Target + ?Sized>(
+        _: &Tx<'t, M>,
+        _: &mut Pm<'t, P, Dirty>,
+        _: impl Fn(&P) -> &T,
+        _: Source<'t, '_, T>,
+    ) -> Result<()> {
+        Ok(())
+    }
+    fn replace<'t, M: Medium>(_: &Tx<'t, M>, _: &'t T, _: &T) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// For what lies behind a link, made by `$alloc`.
+macro_rules! linked {
+    ([$($generics:tt)*] $type:ty, $alloc:ident) => {
+        impl<$($generics)*> Stored for $type {}
+        impl<$($generics)*> Layout for $type {
+            type Cell = Link<$type>;
+        }
+        impl<$($generics)*> InCell for $type {
+            const LINKED: bool = true;
+
+            #[inline]
+            fn view<'a>(read: &impl Read<'a>, cell: &'a Self::Cell) -> Option<&'a Self> {
+                read.get(cell)
+            }
+            fn cell(_: Source<'_, '_, Self>) -> Self::Cell {
+                Link::null()
+            }
+            fn settle<'t, M: Medium, P: Target + ?Sized>(
+                tx: &Tx<'t, M>,
+                parent: &mut Pm<'t, P, Dirty>,
+                slot: impl Fn(&P) -> &Self::Cell,
+                source: Source<'t, '_, Self>,
+            ) -> Result<()> {
+                match source {
+                    Source::Old(cell) => tx.attach(parent, slot, tx.take(cell)),
+                    Source::New(value) => tx.attach(parent, slot, tx.flush(tx.$alloc(value)?)),
+                }
+                Ok(())
+            }
+            fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool> {
+                let new: Pm<'t, Self, Flushed> = tx.flush(tx.$alloc(new)?);
+                let old = tx.take(cell);
+                tx.stage(cell, new);
+                tx.free(old);
+                Ok(true)
+            }
+        }
+    };
+}
+
+linked!([] str, alloc_str);
+linked!([T: Persistent<Links = No> + Copy] [T], alloc_slice);

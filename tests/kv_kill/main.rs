@@ -1,0 +1,155 @@
+//! `examples/kv.rs` as a child process: a load that is killed with SIGKILL at random moments goes on behind what
+//! is durable, and in the end every line is there.
+//!
+//! `INDELIBLE_KV_LINES=100000` makes the text as long as CI wants it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let example = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("examples/kv");
+    assert!(example.exists(), "{} is missing: cargo build --example kv", example.display());
+    example
+}
+
+fn kv(db: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(example());
+    command.arg("--allow-tmpfs").arg(db).args(args);
+    command
+}
+
+fn run(db: &Path, args: &[&str]) -> Output {
+    kv(db, args).output().expect("the example starts")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Debian's word list where it is installed; else the sources and pages of this repository, each line with its
+/// file and number, again and again.
+fn lines(count: usize) -> Vec<String> {
+    if let Ok(words) = std::fs::read_to_string("/usr/share/dict/words")
+        && words.lines().count() >= count
+    {
+        return words.lines().map(str::to_string).collect();
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut lines = Vec::new();
+    for round in 0.. {
+        for folder in ["src", "src/tx", "src/region", "src/power", "book/src", "docs"] {
+            let mut files: Vec<_> =
+                std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            for file in files.iter().filter(|file| file.is_file()) {
+                let Ok(source) = std::fs::read_to_string(file) else { continue };
+                let name = file.strip_prefix(root).unwrap().display().to_string();
+                for (number, line) in source.lines().enumerate() {
+                    lines.push(format!("{name} {round}.{number}\t{line}"));
+                    if lines.len() == count {
+                        return lines;
+                    }
+                }
+            }
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_load_that_is_killed_ten_times_has_every_line() {
+    let count = std::env::var("INDELIBLE_KV_LINES").map_or(20_000, |lines| lines.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (db, input) = (folder.path().join("db"), folder.path().join("input"));
+    let lines = lines(count);
+    std::fs::write(&input, lines.join("\n")).unwrap();
+    let input = input.to_str().unwrap();
+
+    // How long it takes, to have a measure for the kills.
+    let start = Instant::now();
+    assert!(run(&folder.path().join("other"), &["load", input]).status.success());
+    let whole = start.elapsed();
+
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    let (mut kills, mut places) = (0, Vec::new());
+    let mut random = u64::from(seed) | 1;
+    while kills < 10 {
+        let mut child =
+            kv(&db, &["load", input]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let share = (random >> 40) as f64 / f64::from(1 << 24) / 8.0;
+        std::thread::sleep(whole.mul_f64(share) + Duration::from_millis(1));
+        child.kill().unwrap();
+        let over = child.wait().unwrap().success();
+        let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let place = |line: String| line.strip_prefix("going on behind line ")?.parse::<u64>().ok();
+        places.extend(said.filter_map(place));
+        kills += 1;
+        if over {
+            // Too late: from the beginning.
+            std::fs::remove_file(&db).unwrap();
+            (kills, places) = (0, Vec::new());
+        }
+    }
+    assert!(places.is_sorted(), "{places:?}");
+    let last = run(&db, &["load", input]);
+    assert!(last.status.success(), "{}", text(&last.stderr));
+    let rate = text(&last.stdout).trim();
+    println!("{} lines, killed {kills} times, resumed behind {places:?}; {rate}", lines.len());
+
+    let model: BTreeMap<&str, &str> =
+        lines.iter().map(|line| line.split_once('\t').unwrap_or((line, ""))).collect();
+    let scan = run(&db, &["scan", ""]);
+    let mut found = text(&scan.stdout).lines();
+    for (key, value) in &model {
+        assert_eq!(found.next(), Some(&*format!("{key}\t{value}")));
+    }
+    assert_eq!(found.next(), None);
+    let stat = run(&db, &["stat"]);
+    assert!(stat.status.success(), "{}", text(&stat.stderr));
+    let stat = text(&stat.stdout);
+    assert!(stat.starts_with(&format!("{} keys\n", model.len())) && !stat.contains("unfinished"), "{stat}");
+}
+
+#[test]
+fn commands_do_what_the_usage_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("db");
+    let missing = run(&db, &["get", "a"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).starts_with("kv: "), "{}", text(&missing.stderr));
+    for (key, value) in [("pear", "1"), ("pea", "2"), ("plum", "3"), ("pear", "4"), ("", "empty")] {
+        assert!(run(&db, &["set", key, value]).status.success());
+    }
+    assert_eq!(text(&run(&db, &["get", "pear"]).stdout), "4\n");
+    assert_eq!(text(&run(&db, &["get", ""]).stdout), "empty\n");
+    assert_eq!(text(&run(&db, &["scan", "pea"]).stdout), "pea\t2\npear\t4\n");
+    assert!(run(&db, &["del", "pea"]).status.success());
+    let gone = run(&db, &["del", "pea"]);
+    assert_eq!((gone.status.code(), text(&gone.stderr)), (Some(1), "kv: no key \"pea\"\n"));
+    assert_eq!(text(&run(&db, &["scan", ""]).stdout), "\tempty\npear\t4\nplum\t3\n");
+    assert!(text(&run(&db, &["stat"]).stdout).starts_with("3 keys\n"));
+
+    let input = folder.path().join("input");
+    std::fs::write(&input, "apple\tred\r\nbanana\nno\ttwo\ttabs\n").unwrap();
+    assert!(run(&db, &["load", input.to_str().unwrap()]).status.success());
+    let all = run(&db, &["scan", ""]);
+    assert_eq!(text(&all.stdout), "\tempty\napple\tred\nbanana\t\nno\ttwo\ttabs\npear\t4\nplum\t3\n");
+    std::fs::write(&input, b"fine\nnot \xff text\n").unwrap();
+    let bad = run(&db, &["load", input.to_str().unwrap()]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(text(&bad.stderr).contains("input, line 2: "), "{}", text(&bad.stderr));
+
+    for wrong in [&["frob"][..], &["set", "a"], &[]] {
+        let output = run(&db, wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(text(&output.stderr).starts_with("usage: kv "));
+    }
+    let absent = run(&db, &["load", "/nowhere"]);
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(text(&absent.stderr).contains("/nowhere: "));
+}
