@@ -3,8 +3,41 @@
 //! Each lives inline in a struct of yours, takes a few words there, and is changed through a transaction that
 //! is passed to each call, so that one transaction can change several of them, and words beside them, together
 //! or not at all. What an aborted transaction did to them is as if it had never been.
+//!
+//! | | for | an insert costs |
+//! |---|---|---|
+//! | [`BTreeMap`] | look-ups and ranges in the order of keys, first and last, bulk building | 2 fences, 1 published word |
+//! | [`HashMap`] | look-ups of single keys, many of them: fewer cache lines to read than a tree has levels | the same; 2 or 3 words where it grows |
+//!
+//! Both are copy-on-write: a change copies the one node it is in (about a kilobyte), which is flushed, and
+//! publishes the copy into the one link that led to the old. What several changes in one transaction have in
+//! common they pay for once: the fences, above all. Each changes at least one word, though, and
+//! [`Options::journal_words`](crate::Options::journal_words) (1,024 by default) bounds the words of a transaction;
+//! nor is memory that it frees used again before its end. So load many entries in batches of some hundreds, or by
+//! [`BTreeMap::rebuild`], which publishes one word for any number.
+//!
+//! # What differs from std's
+//!
+//! | there | here | because |
+//! |---|---|---|
+//! | `map.get(&key)` | `map.get(read, &key)` | `read` says which state: a transaction's own, or [`Committed`](crate::Committed) |
+//! | `map.insert(key, value)` | `map.insert(tx, &key, &value)?` | what is stored is copied into the region, and the region may be full |
+//! | the old value, moved out | a reference, until the transaction ends | a value with a link inside can't be moved; copy it if you need it longer |
+//! | `map.entry(key).or_insert(0) += 1` | `map.update(tx, &key, \|old\| old.map_or(1, \|n\| n + 1))?` | what is published is never changed in place |
+//! | `get_mut`, `iter_mut`, `values_mut` | `update` | the same |
+//! | `len()`, at once | `len(read)`, which counts | it would be one more published word for each insert; keep a [`Word`](crate::Word) beside the map if you need it |
+//! | `from_iter`, `collect` | [`BTreeMap::rebuild`], `insert` in batches | a transaction is needed |
+//! | `K: Hash + Eq` | `K: zerocopy::IntoBytes` | std doesn't promise what `Hash` feeds to a hasher in the next version; bytes stay what they are |
+//! | `drain`, `retain`, `append`, `split_off` | collect the keys, then `remove` | not made yet |
+//!
+//! What a map can hold is said at [`Stored`]. What is not `Copy` or has a link inside can't be held itself: hold a
+//! key to it.
 
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::type_complexity,
+    reason = "what lies in a node is an associated type, and so every node's type is long"
+)]
 
 mod btree;
 mod hash;

@@ -36,7 +36,7 @@ fn an_insert_into_a_tree_takes_two_fences_whatever_the_height() {
         let mut most = (0, 0);
         // Full leaves first, so that there are splits of every height.
         for n in 0..40 {
-            let key = (n * 7919) % (2 * size + 1) | 1;
+            let key = ((n * 7919) % (2 * size + 1)) | 1;
             let costs = cost(&mut region, |tx, root| root.tree.insert(tx, &key, &[2; 100]).map(drop));
             assert_eq!(costs.0, 2, "{size} entries, insert {n}: {costs:?}");
             most = most.max(costs);
@@ -60,7 +60,13 @@ fn a_leaf_is_flushed_and_one_link() {
     assert_eq!(replace, (2, 15));
     let nothing = cost(&mut region, |tx, root| root.tree.remove(tx, &505).map(drop));
     assert_eq!(nothing, (0, 0));
-    assert_eq!(cost(&mut region, |tx, root| Ok(root.tree.clear(tx))), (1, 1));
+    assert_eq!(
+        cost(&mut region, |tx, root| {
+            root.tree.clear(tx);
+            Ok(())
+        }),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -107,5 +113,12 @@ fn an_insert_into_a_hash_map_takes_two_fences_also_when_it_grows() {
     let replace = cost(&mut region, |tx, root| root.hash.insert(tx, &5, &[3; 100]).map(drop));
     let remove = cost(&mut region, |tx, root| root.hash.remove(tx, &5).map(drop));
     assert_eq!((replace.0, remove.0), (2, 2));
-    assert_eq!(cost(&mut region, |tx, root| Ok(root.hash.clear(tx))).0, 1);
+    assert_eq!(
+        cost(&mut region, |tx, root| {
+            root.hash.clear(tx);
+            Ok(())
+        })
+        .0,
+        1
+    );
 }

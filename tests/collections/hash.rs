@@ -123,7 +123,7 @@ fn compare<'a, X: Kind>(read: &impl Read<'a>, map: &'a HashMap<X::K, X::V>, mode
     }
     assert_eq!(map.len(read), model.len());
     assert_eq!(map.is_empty(read), model.is_empty());
-    let mut ours: Vec<_> = map.iter(read).map(|(key, value)| (key, value)).collect();
+    let mut ours: Vec<_> = map.iter(read).collect();
     ours.sort_unstable_by_key(|&(key, _)| key);
     let mut expected: Vec<_> = model.iter().map(|(key, value)| (key.borrow(), value.borrow())).collect();
     expected.sort_unstable_by_key(|&(key, _)| key);

@@ -97,8 +97,12 @@ fn states(ops: &[Op]) -> Vec<Model<u64, Value>> {
     let mut states = vec![model.clone()];
     for (step, op) in ops.iter().enumerate() {
         match *op {
-            Insert(key) => drop(model.insert(key, value(key, step))),
-            Remove(key) => drop(model.remove(&key)),
+            Insert(key) => {
+                model.insert(key, value(key, step));
+            }
+            Remove(key) => {
+                model.remove(&key);
+            }
             Both(inserted, removed) => {
                 model.insert(inserted, value(inserted, step));
                 model.remove(&removed);
@@ -123,7 +127,10 @@ fn explorer<X: Map + 'static>(ops: &[Op]) -> Explorer<X, usize> {
                     map.insert(tx, inserted, &value(inserted, step))?;
                     map.remove(tx, removed)
                 }
-                Clear => Ok(map.clear(tx)),
+                Clear => {
+                    map.clear(tx);
+                    Ok(())
+                }
                 Fill(n) => map.fill(tx, &even_keys(n), step),
             })?;
             log.acknowledge();
