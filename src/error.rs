@@ -1,6 +1,7 @@
 //! The one error type. Each variant carries the facts that are needed to act, and says what to do next.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What every fallible call of this crate answers.
@@ -209,6 +210,25 @@ pub enum Error {
         /// Where in sysfs it was looked for.
         looked_at: String,
     },
+    /// The kernel knows of blocks of this file that can't be read any more.
+    #[error("{}: the memory has bad blocks in this file, at bytes {}; restore the file from a copy (into a new file, or onto a device after `ndctl clear-errors`), or save what can be read with `Options::allow_bad_blocks`", .path.display(), listed(.ranges))]
+    BadBlocks {
+        /// The region file or device.
+        path: PathBuf,
+        /// Where they are, in bytes from its start.
+        ranges: Vec<Range<u64>>,
+    },
+    /// The memory lost power without saving everything while the region was in use, so that what was durable by
+    /// all rules may be gone.
+    #[error("{}: the memory lost power without saving everything while the region was in use (its unsafe-shutdown count was {recorded} and is {found}), so committed data may be missing or old; restore the file from a copy, or check it and open it with `Options::accept_unsafe_shutdown`", .path.display())]
+    UnsafeShutdown {
+        /// The region file or device.
+        path: PathBuf,
+        /// The count when the region was opened or created last.
+        recorded: u64,
+        /// The count now.
+        found: u64,
+    },
     /// The CPU has no instruction that this crate can flush with.
     #[error(
         "this CPU can't flush to persistent memory: {reason}; use `PageCache`, which needs no such instruction"
@@ -369,5 +389,16 @@ impl Error {
             found: found.to_string(),
             expected: expected.to_string(),
         }
+    }
+}
+
+/// Ranges as a text, the first few of them.
+fn listed(ranges: &[Range<u64>]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> =
+        ranges.iter().take(SHOWN).map(|range| format!("{:#x} to {:#x}", range.start, range.end)).collect();
+    match ranges.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

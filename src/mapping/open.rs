@@ -78,6 +78,7 @@ impl Options {
         self.check()?;
         let file = OpenFile::open(path.as_ref(), M::ACCESS)?;
         check_len(file.exact_len)?;
+        file.check_bad_blocks(self)?;
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
         medium.allocate()?;
         settle(&medium, Location::caller())?;
@@ -105,6 +106,7 @@ impl Options {
             });
         }
         let (unnamed, file) = Unnamed::create(path, len, self.file_mode())?;
+        file.check_bad_blocks(self)?;
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
         let mut mapping = Mapping::on(medium);
         first(&mut mapping)?;

@@ -74,6 +74,9 @@ impl MediumImpl for Auto {
     fn allocate(&self) -> Result<()> {
         each!(self, medium => medium.allocate())
     }
+    fn shutdowns(&self) -> Option<Shutdowns> {
+        each!(self, medium => medium.shutdowns())
+    }
     fn settle(&self) -> Result<bool> {
         each!(self, medium => medium.settle())
     }

@@ -64,6 +64,7 @@ pub(crate) struct OpenFile {
     pub stat: Stat,
     /// The process that opened it.
     process: u32,
+    pub sysfs: Sysfs,
 }
 
 impl OpenFile {
@@ -124,6 +125,7 @@ impl OpenFile {
             dev,
             stat,
             process: std::process::id(),
+            sysfs: Sysfs::default(),
         })
     }
 
@@ -143,7 +145,7 @@ impl OpenFile {
     pub(crate) fn map(&self, max_len: usize, flags: MapFlags) -> Result<Map, MapError> {
         // The kernel refuses a mapping of a device that begins elsewhere (Linux drivers/dax/device.c,
         // `check_vma`).
-        let align = if self.device { Sysfs::default().device_dax_align(self.dev) } else { None };
+        let align = if self.device { self.sysfs.device_dax_align(self.dev) } else { None };
         let map = Map::reserve_aligned(max_len.max(self.len), align.unwrap_or(HUGE).max(HUGE))
             .map_err(MapError::Other)?;
         match map.extend_file(self.len, &self.file, flags) {

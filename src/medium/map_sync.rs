@@ -18,6 +18,7 @@ pub struct MapSync {
     map: Map,
     flusher: Flusher,
     domain: PersistenceDomain,
+    shutdowns: Option<Shutdowns>,
 }
 
 impl MapSync {
@@ -100,6 +101,10 @@ impl MediumImpl for MapSync {
         self.file.allocate(self.map.len(), false)
     }
 
+    fn shutdowns(&self) -> Option<Shutdowns> {
+        self.shutdowns
+    }
+
     fn settle(&self) -> Result<bool> {
         // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux
         // Documentation/filesystems/dax.rst); a device has no fsync.
@@ -119,7 +124,7 @@ impl FileMediumImpl for MapSync {
                 Err(MapError::NotSupported) => return Err(Error::NotDax { path: file.path.clone() }),
                 Err(MapError::Other(error)) => return Err(error),
             };
-            let finding = Sysfs::default().domain(file.dev, file.device);
+            let finding = file.sysfs.domain(file.dev, file.device);
             let domain =
                 finding.domain.or(options.assumed_domain()).ok_or_else(|| Error::NoPersistenceDomain {
                     path: file.path.clone(),
@@ -132,7 +137,10 @@ impl FileMediumImpl for MapSync {
             Ok((map, flusher, domain))
         })();
         match result {
-            Ok((map, flusher, domain)) => Ok(MapSync { file, map, flusher, domain }),
+            Ok((map, flusher, domain)) => {
+                let shutdowns = file.shutdowns();
+                Ok(MapSync { file, map, flusher, domain, shutdowns })
+            }
             Err(error) => Err(Refused { error, file }),
         }
     }

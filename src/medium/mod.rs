@@ -13,7 +13,9 @@
 
 mod auto;
 mod emulated;
+mod extents;
 mod file;
+mod health;
 mod map;
 mod map_sync;
 mod page_cache;
@@ -25,11 +27,12 @@ pub use crate::flush::Instruction;
 pub use auto::Auto;
 pub use emulated::Emulated;
 pub(crate) use file::{Access, OpenFile, same_file};
+pub use health::Health;
 pub(crate) use map::{Map, PAGE};
 pub use map_sync::MapSync;
 pub use page_cache::PageCache;
 pub use snapshot::Snapshot;
-pub(crate) use sysfs::Sysfs;
+pub(crate) use sysfs::Shutdowns;
 pub(crate) use unnamed::{Unnamed, check_keep, sweep};
 
 use crate::error::{Error, Result};
@@ -137,6 +140,11 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// Gives every byte of the region a block on the device.
     fn allocate(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// The unsafe-shutdown count of the memory, where what survives a power failure depends on it.
+    fn shutdowns(&self) -> Option<Shutdowns> {
+        None
     }
 
     /// Makes durable what an earlier process left visible. `false`: this medium can't, and the reader must

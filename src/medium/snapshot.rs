@@ -83,6 +83,11 @@ impl MediumImpl for Snapshot {
         Err(Error::Unsupported { path: self.file.path.clone(), what: "a snapshot doesn't grow" })
     }
 
+    // What the memory lost is missing here too.
+    fn shutdowns(&self) -> Option<Shutdowns> {
+        self.file.shutdowns()
+    }
+
     fn settle(&self) -> Result<bool> {
         Ok(true)
     }

@@ -9,7 +9,7 @@ use super::silence::{self, Problem};
 use crate::error::{Error, Result};
 use crate::medium::{Map, Origin};
 use crate::persistent::Persistent;
-use crate::region::{Region, create, open};
+use crate::region::{Options, Region, create, open};
 use crate::tx::journal::Rule;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
@@ -592,6 +592,7 @@ pub(super) fn apply(machine: &mut Machine, event: &Event, left_out: bool, mute: 
         EventKind::Fence if !muted => machine.fence(event.thread),
         EventKind::Grow { len } => machine.grow(len),
         EventKind::Sync => machine.settle(),
+        EventKind::Phase(Phase::Closed) => machine.unsafe_shutdown(),
         EventKind::Decide { word, value } => {
             if let Some(open) = machine.undecided(word) {
                 machine.decide(&open, value);
@@ -751,8 +752,12 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             recorder.note(EventKind::Phase(Phase::Between), Location::caller());
         }
         let problem = silence::catch(|| {
-            let opened =
-                open::recover::<R, Recorder>(&recorder, start.machine.len() as u64, Location::caller());
+            let opened = open::recover::<R, Recorder>(
+                &recorder,
+                start.machine.len() as u64,
+                &Options::new(),
+                Location::caller(),
+            );
             let (engine, recovered) = match opened {
                 Ok(opened) => opened,
                 Err(_) if start.history.phase() == Phase::Absent => return Ok(()),

@@ -167,17 +167,37 @@ pub(crate) struct Machine {
     /// What each thread flushed and did not fence.
     pending: BTreeMap<u32, Vec<(Unit, usize)>>,
     sequence: u64,
+    /// The memory's unsafe-shutdown count. It rises while the region is closed, and never with what else fails
+    /// here: ADR is at work.
+    shutdowns: u64,
 }
 
 impl Machine {
     /// Memory that durably holds these words.
     pub(crate) fn new(model: Model, base: Arc<Vec<u64>>) -> Self {
         let len = base.len() * WORD;
-        Machine { model, base, len, lines: BTreeMap::new(), pending: BTreeMap::new(), sequence: 0 }
+        Machine {
+            model,
+            base,
+            len,
+            lines: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            sequence: 0,
+            shutdowns: 1,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    pub(crate) fn shutdowns(&self) -> u64 {
+        self.shutdowns
+    }
+
+    /// The memory loses power without saving everything, and the region is closed.
+    pub(crate) fn unsafe_shutdown(&mut self) {
+        self.shutdowns += 1;
     }
 
     pub(crate) fn grow(&mut self, len: usize) {
@@ -384,7 +404,7 @@ impl Machine {
     /// A number for this state; equal states have equal numbers.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut state = DefaultHasher::new();
-        (self.len, self.model).hash(&mut state);
+        (self.len, self.model, self.shutdowns).hash(&mut state);
         for (at, line) in &self.lines {
             match line {
                 Line::Whole(history) => {

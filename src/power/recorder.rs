@@ -5,7 +5,7 @@ use super::explore::is_ours;
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use crate::error::{Error, Result};
 use crate::flush::{self, LINE, Plan, Route};
-use crate::medium::{Map, Medium, MediumImpl, Origin, Valid, Writable};
+use crate::medium::{Map, Medium, MediumImpl, Origin, Shutdowns, Valid, Writable};
 use crate::region::block::{Extent, HEADER};
 use crate::region::object;
 use crate::tx::journal::Rule;
@@ -487,6 +487,10 @@ impl MediumImpl for Recorder {
         state.machine.grow(len);
         state.log(EventKind::Grow { len }, Location::caller(), Location::caller());
         Ok(())
+    }
+
+    fn shutdowns(&self) -> Option<Shutdowns> {
+        Some(Shutdowns { count: self.state().machine.shutdowns(), memory: 0 })
     }
 
     fn settle(&self) -> Result<bool> {

@@ -1,6 +1,7 @@
 //! Making a region: built where nobody can see it, and named when it is whole and durable.
 
-use super::layout::{self, IN_USE, Layout, MAGIC, RECORD_HEADER, SHUTDOWNS};
+use super::layout::{self, Layout, MAGIC, RECORD_HEADER};
+use super::mark::Mark;
 use super::options::region_len;
 use super::{Options, Region, block, object, schema};
 use crate::error::{Error, Result};
@@ -49,6 +50,7 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     }
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
+    file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
@@ -74,6 +76,7 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
         return Err(Error::DiskFull { path: path.to_path_buf(), needed: len });
     }
     region_len(file.exact_len, layout.min_len())?;
+    file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     if medium.map().load(0) == MAGIC {
         return Err(Error::DeviceInUse { path: path.to_path_buf() });
@@ -105,9 +108,7 @@ pub(crate) fn build<R: Persistent, M: MediumImpl>(
         medium.store(at, value, origin);
     }
     flush_range(medium, layout::CHECKSUM, 8, origin);
-    medium.store(IN_USE, 1, origin);
-    medium.store(SHUTDOWNS, 0, origin);
-    flush_range(medium, IN_USE, 16, origin);
+    Mark::in_use(medium.shutdowns()).store(medium, origin);
     for (index, chunk) in text.as_bytes().chunks(8).enumerate() {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);

@@ -10,7 +10,7 @@
 //! 48     size of the root, bytes     }
 //! 56     alignment of the root       }
 //! 64     checksum of words 1 to 7, XXH3-64
-//! 1024   in-use mark: 1 while a process has the region open
+//! 1024   in-use mark: 0 when closed; what else it holds is in `mark.rs`
 //! 1032   unsafe-shutdown count of the memory when the mark was set
 //! 4096   schema text
 //! …      RET, alone in its line; record slot 0; record slot 1

@@ -54,6 +54,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     sweep(old.medium.file());
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) = Unnamed::replacing(old.medium.file(), len)?;
+    file.check_bad_blocks(options)?;
     let stat = file.stat;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())?;

@@ -10,6 +10,7 @@ pub(crate) mod block;
 pub(crate) mod create;
 pub(crate) mod heap;
 pub(crate) mod layout;
+mod mark;
 mod migrate;
 pub(crate) mod object;
 pub(crate) mod open;
@@ -21,7 +22,7 @@ pub(crate) use options::MAX_LEN;
 pub use options::Options;
 
 use crate::error::{Error, Result};
-use crate::medium::{Emulated, FileMedium, MapSync, Medium, Origin, Writable};
+use crate::medium::{Emulated, FileMedium, Health, MapSync, Medium, Origin, Writable};
 use crate::persistent::Persistent;
 use crate::tx::{Engine, Tx};
 use std::fmt;
@@ -385,6 +386,57 @@ impl<R: Persistent, M: Medium> Region<R, M> {
             unreached_bytes: unreached as u64,
             region_bytes: self.len(),
         })
+    }
+
+    /// What the kernel knows of the memory under the region: its persistence domain, its bad blocks, how often
+    /// it lost power without saving everything. Read from sysfs now; see [`Health`] for what may be missing.
+    ///
+    /// ```no_run
+    /// # use indelible::{Persistent, Region, Word, medium::MapSync};
+    /// # #[derive(Persistent)]
+    /// # #[repr(C)]
+    /// # struct Counter { hits: Word<u64> }
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<Counter, MapSync> = unsafe { Region::open("/mnt/pmem/counter")? };
+    /// let health = region.health()?;
+    /// if health.bad_blocks.is_none_or(|blocks| !blocks.is_empty()) {
+    ///     eprintln!("bad blocks, or nobody knows");
+    /// }
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file system fails to say where the file's blocks are.
+    pub fn health(&self) -> Result<Health>
+    where
+        M: FileMedium,
+    {
+        let mut health = self.medium.file().health()?;
+        health.recorded_unsafe_shutdowns = mark::Mark::read(&self.medium).recorded();
+        Ok(health)
+    }
+
+    /// Lets the memory controllers write out their own buffers too, which ADR would do at a power failure: for
+    /// what shall survive even if that fails (libpmem2 calls it a deep flush). Slow, and not needed for a
+    /// commit to be durable.
+    ///
+    /// On a file it is an `fsync`, on a device-DAX device a write to the `deep_flush` attribute of its NVDIMM
+    /// region (Linux `drivers/nvdimm/region_devs.c`), which root may do. On return everything that was committed
+    /// has left the controllers' buffers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the kernel offers none, [`Error::PermissionDenied`] with the attribute's
+    /// path, [`Error::Io`], [`Error::Poisoned`].
+    #[track_caller]
+    pub fn deep_flush(&self) -> Result<()>
+    where
+        M: FileMedium,
+    {
+        self.engine.check_poison()?;
+        self.medium.fence(Location::caller())?;
+        self.medium.file().deep_flush()
     }
 
     /// Closes the region: retires the journal and marks the region as closed, durably, then unlocks the file.

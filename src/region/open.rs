@@ -1,6 +1,7 @@
 //! Opening a region: lock, persist what is visible, verify, replay, and only then believe.
 
-use super::layout::{IN_USE, Layout};
+use super::layout::Layout;
+use super::mark::Mark;
 use super::verify::{Overlay, Walk};
 use super::{Options, Region, schema};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(crate) fn open_file<R: Persistent, M: FileMedium>(
 ) -> Result<Region<R, M>> {
     let medium: M = attach(file, options)?;
     let exact_len = medium.file().exact_len;
-    let (engine, recovered) = recover::<R, M>(&medium, exact_len, Location::caller())?;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())?;
     Ok(Region::new_parts(medium, engine, recovered))
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn attach<M: FileMedium>(file: OpenFile, options: &Options) -> Result
         return Err(shorter_than_a_page(&file));
     }
     super::options::region_len(exact_len, 0)?;
+    file.check_bad_blocks(options)?;
     M::attach(file, options).map_err(|refused| refused.error)
 }
 
@@ -61,6 +63,7 @@ fn shorter_than_a_page(file: &OpenFile) -> Error {
 pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     medium: &M,
     exact_len: u64,
+    options: &Options,
     origin: Origin,
 ) -> Result<(Engine, bool)> {
     const { R::SOUND };
@@ -74,6 +77,8 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
         medium.announce_durable(8, 64);
     }
     let layout = Layout::read(map, path, exact_len)?;
+    let found = Mark::read(medium);
+    found.check(medium, options)?;
     check_schema::<R, M>(medium, &layout)?;
 
     // Rule 8.
@@ -105,15 +110,12 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
         medium.fence(origin)?;
     }
-    medium.announce(IN_USE, 8);
-    let recovered = map.load(IN_USE) != 0;
     let number = journal.highest + u64::from(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     flush_word(medium, layout.retired(), origin);
-    medium.store(IN_USE, 1, origin);
-    flush_word(medium, IN_USE, origin);
+    Mark::in_use(medium.shutdowns()).store(medium, origin);
     medium.fence(origin)?;
-    Ok((Engine::new(layout, heap, Journal::new(layout, number)), recovered))
+    Ok((Engine::new(layout, heap, Journal::new(layout, number)), found.is_in_use()))
 }
 
 /// The schema text that the region holds.

@@ -34,6 +34,8 @@ pub struct Options {
     domain: Option<PersistenceDomain>,
     memory_file_systems: Vec<MemoryFileSystem>,
     keep_old: Option<PathBuf>,
+    bad_blocks: bool,
+    unsafe_shutdown: bool,
 }
 
 /// Address space that is reserved for growth where nothing else is said, in bytes.
@@ -50,6 +52,8 @@ impl Default for Options {
             domain: None,
             memory_file_systems: Vec::new(),
             keep_old: None,
+            bad_blocks: false,
+            unsafe_shutdown: false,
         }
     }
 }
@@ -101,6 +105,34 @@ impl Options {
     /// system. It has the name before the new file takes its place.
     pub fn keep_old(mut self, path: impl Into<PathBuf>) -> Self {
         self.keep_old = Some(path.into());
+        self
+    }
+
+    /// Opens a region although the kernel knows of bad blocks in it ([`Error::BadBlocks`]), to save what can
+    /// be saved: reading one kills the process with `SIGBUS`.
+    ///
+    /// ```no_run
+    /// # use indelible::{Options, Persistent, Region, Word, medium::MapSync};
+    /// # #[derive(Persistent)]
+    /// # #[repr(C)]
+    /// # struct Counter { hits: Word<u64> }
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let rest: Region<Counter, MapSync> = unsafe { Options::new().allow_bad_blocks().open("/mnt/pmem/x")? };
+    /// println!("bad: {:?}", rest.health()?.bad_blocks);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    pub fn allow_bad_blocks(mut self) -> Self {
+        self.bad_blocks = true;
+        self
+    }
+
+    /// Opens a region although its memory lost power without saving everything while the region was in use
+    /// ([`Error::UnsafeShutdown`]): the caller has compared its contents with a copy, or can do without.
+    ///
+    /// What open verifies is verified all the same. What it can't see are values that are old, or that are
+    /// valid and wrong. The count is recorded anew, and so the next open needs this no more.
+    pub fn accept_unsafe_shutdown(mut self) -> Self {
+        self.unsafe_shutdown = true;
         self
     }
 
@@ -203,6 +235,14 @@ impl Options {
 
     pub(crate) fn memory_file_system_allowed(&self, name: MemoryFileSystem) -> bool {
         self.memory_file_systems.contains(&name)
+    }
+
+    pub(crate) fn bad_blocks_allowed(&self) -> bool {
+        self.bad_blocks
+    }
+
+    pub(crate) fn unsafe_shutdown_accepted(&self) -> bool {
+        self.unsafe_shutdown
     }
 
     pub(crate) fn file_mode(&self) -> u32 {

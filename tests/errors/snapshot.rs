@@ -93,6 +93,18 @@ fn by_hand() -> Vec<(&'static str, Error)> {
             Error::NoPersistenceDomain { path: path(), looked_at: "/sys/dev/block/259:0".to_string() },
         ),
         (
+            "by hand: bad blocks in the file",
+            Error::BadBlocks { path: path(), ranges: vec![0x8000..0x8200, 0x20000..0x21000] },
+        ),
+        (
+            "by hand: many bad blocks in the file",
+            Error::BadBlocks { path: path(), ranges: (0..20).map(|n| n * 4096..n * 4096 + 512).collect() },
+        ),
+        (
+            "by hand: memory that lost power without saving everything",
+            Error::UnsafeShutdown { path: path(), recorded: 3, found: 4 },
+        ),
+        (
             "by hand: a CPU that can't flush",
             Error::NoFlushInstruction { reason: "it has no clwb, clflushopt or clflush" },
         ),

@@ -1,0 +1,106 @@
+//! What sysfs says of persistent memory: the persistence domain behind a file or device, the size of a
+//! device-DAX device, and (in `nvdimm`) the health of the modules. The root is a parameter, so that all of it
+//! is tested on made-up trees.
+//!
+//! Sources: Linux `Documentation/ABI/testing/sysfs-bus-nd` and `drivers/nvdimm/region_devs.c`
+//! (`persistence_domain` of a region: `cpu_cache`, `memory_controller`, or absent),
+//! `Documentation/ABI/testing/sysfs-bus-dax`, `drivers/dax/bus.c` (`size` in bytes), `Documentation/admin-guide/sysfs-rules.rst`.
+
+mod nvdimm;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use super::PersistenceDomain;
+pub(crate) use nvdimm::Shutdowns;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sysfs {
+    root: PathBuf,
+}
+
+impl Default for Sysfs {
+    fn default() -> Self {
+        Sysfs { root: PathBuf::from("/sys") }
+    }
+}
+
+/// What was found out about a domain, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub domain: Option<PersistenceDomain>,
+    pub looked_at: PathBuf,
+}
+
+impl Sysfs {
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path) -> Self {
+        Sysfs { root: root.to_path_buf() }
+    }
+
+    /// Size in bytes of the device-DAX character device with this number; `None` if it is not one.
+    pub(crate) fn device_dax_len(&self, dev: (u32, u32)) -> Option<u64> {
+        let device = self.device("char", dev);
+        let subsystem = fs::canonicalize(device.join("subsystem")).ok()?;
+        // "bus/dax" since Linux 5.1, "class/dax" before.
+        if subsystem.file_name()? != "dax" {
+            return None;
+        }
+        fs::read_to_string(device.join("size")).ok()?.trim().parse().ok()
+    }
+
+    /// What mappings of a device-DAX device must be aligned to, in bytes (`align`; 2 MiB where nothing else
+    /// was asked for when the namespace was made).
+    pub(crate) fn device_dax_align(&self, dev: (u32, u32)) -> Option<usize> {
+        let align = fs::read_to_string(self.device("char", dev).join("align")).ok()?.trim().parse().ok()?;
+        usize::is_power_of_two(align).then_some(align)
+    }
+
+    /// The persistence domain of the memory behind a block device (`char` false) or a device-DAX device.
+    pub(crate) fn domain(&self, dev: (u32, u32), char: bool) -> Finding {
+        self.domain_at(&self.device(if char { "char" } else { "block" }, dev), 0)
+    }
+
+    fn device(&self, kind: &str, (major, minor): (u32, u32)) -> PathBuf {
+        self.root.join("dev").join(kind).join(format!("{major}:{minor}"))
+    }
+
+    fn domain_at(&self, device: &Path, depth: usize) -> Finding {
+        let Ok(real) = fs::canonicalize(device) else {
+            return Finding { domain: None, looked_at: device.to_path_buf() };
+        };
+        // A device-mapper volume is as good as the weakest of the devices below it.
+        let below = below(&real);
+        if !below.is_empty() && depth < 8 {
+            let findings = below.iter().map(|device| self.domain_at(device, depth + 1));
+            return findings
+                .min_by_key(|finding| match finding.domain {
+                    None => 0,
+                    Some(PersistenceDomain::MemoryController) => 1,
+                    Some(PersistenceDomain::CpuCache) => 2,
+                })
+                .unwrap_or(Finding { domain: None, looked_at: real });
+        }
+        // The namespace's device stands somewhere below its NVDIMM region.
+        for folder in real.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
+            let file = folder.join("persistence_domain");
+            if let Ok(text) = fs::read_to_string(&file) {
+                let domain = match text.trim() {
+                    "memory_controller" => Some(PersistenceDomain::MemoryController),
+                    "cpu_cache" => Some(PersistenceDomain::CpuCache),
+                    _ => None,
+                };
+                return Finding { domain, looked_at: file };
+            }
+        }
+        Finding { domain: None, looked_at: real }
+    }
+}
+
+/// The devices that a device-mapper volume is made of (`slaves`).
+fn below(device: &Path) -> Vec<PathBuf> {
+    fs::read_dir(device.join("slaves"))
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default()
+}
