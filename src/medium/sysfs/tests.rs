@@ -144,7 +144,7 @@ fn bad_blocks_of_a_device_dax_device_are_those_of_its_region_from_its_own_addres
     assert_eq!(sysfs.bad_blocks((252, 1), true), Some(vec![0..4096, 64 * 512..66 * 512]));
     // The device's own address is nearer than the namespace's.
     tree.file(&format!("{REGION}/dax0.1/dax0.0/resource"), "0x102008000\n");
-    assert_eq!(sysfs.bad_blocks((252, 1), true), Some(vec![0..1024]));
+    assert_eq!(sysfs.bad_blocks((252, 1), true), Some(Vec::from([0..1024; 1])));
     // Who may not read the addresses is not told that all is well.
     fs::remove_file(tree.0.path().join(format!("{REGION}/resource"))).unwrap();
     assert_eq!(sysfs.bad_blocks((252, 1), true), None);
