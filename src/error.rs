@@ -70,6 +70,24 @@ pub enum Error {
         /// What is there.
         found: &'static str,
     },
+    /// Everybody may write to the file, and truncate it while it is mapped.
+    #[error("{}: everybody may write to this file (mode {mode:03o}), and could change or truncate it while it is open; take that away (`chmod o-w`), or say `Options::allow_world_writable`", .path.display())]
+    WorldWritable {
+        /// The path that was given.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file belongs to another user, who can change and truncate it while it is mapped.
+    #[error("{}: this file belongs to user {owner}, who could change or truncate it while user {user} has it open; copy it to a file of your own, or say `Options::allow_other_owner`", .path.display())]
+    OtherOwner {
+        /// The path that was given.
+        path: PathBuf,
+        /// The user whose file it is.
+        owner: u32,
+        /// The effective user of this process.
+        user: u32,
+    },
     /// Symbolic links that lead in a circle.
     #[error("{}: too many symbolic links; check where they lead", .path.display())]
     SymlinkLoop {

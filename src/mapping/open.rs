@@ -76,7 +76,7 @@ impl Options {
         path: impl AsRef<Path>,
     ) -> Result<Mapping<M>> {
         self.check()?;
-        let file = OpenFile::open(path.as_ref(), M::ACCESS)?;
+        let file = OpenFile::open(path.as_ref(), M::ACCESS, self)?;
         check_len(file.exact_len)?;
         file.check_bad_blocks(self)?;
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;

@@ -8,6 +8,7 @@ use super::sysfs::Sysfs;
 use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
+use crate::region::Options;
 use rustix::fs::{FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
@@ -72,17 +73,35 @@ impl OpenFile {
     ///
     /// Between opening and locking, another process may have put another file under the name, and the lock
     /// would be one of a file that nobody finds again. So the name is looked at once more, under the lock.
-    pub(crate) fn open(path: &Path, access: Access) -> Result<Self> {
+    pub(crate) fn open(path: &Path, access: Access, options: &Options) -> Result<Self> {
         let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         for _ in 0..ATTEMPTS {
             let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
                 .map_err(|errno| why_not_opened(path, errno))?;
             let file = Self::from_file(File::from(fd), path, access)?;
             if file.is_at(path)? {
+                file.check_owner(options)?;
                 return Ok(file);
             }
         }
         Err(Error::Locked { path: path.to_path_buf() })
+    }
+
+    /// Refuses a file that somebody else could change while it is mapped. A device is the administrator's
+    /// business.
+    fn check_owner(&self, options: &Options) -> Result<()> {
+        let (mode, owner) = (self.stat.st_mode & 0o7777, self.stat.st_uid);
+        let user = rustix::process::geteuid().as_raw();
+        if self.device {
+            return Ok(());
+        }
+        if mode & 0o002 != 0 && !options.world_writable_allowed() {
+            return Err(Error::WorldWritable { path: self.path.clone(), mode });
+        }
+        if owner != user && !options.other_owner_allowed() {
+            return Err(Error::OtherOwner { path: self.path.clone(), owner, user });
+        }
+        Ok(())
     }
 
     /// Whether `path` leads to this file.

@@ -26,6 +26,8 @@ pub(crate) struct Map {
     base: NonNull<u8>,
     len: AtomicUsize,
     reserved: usize,
+    /// Bytes in a page of the kernel's: what mmap(2) and msync(2) count in. At least [`PAGE`].
+    page: usize,
     /// What was reserved, before alignment.
     outer: (NonNull<u8>, usize),
     /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
@@ -45,7 +47,11 @@ impl Map {
 
     /// The same, from a multiple of `align`, a power of two of at least a page.
     pub(crate) fn reserve_aligned(reserved: usize, align: usize) -> Result<Self> {
-        let reserved = reserved.next_multiple_of(PAGE);
+        Self::reserve_in_pages(reserved, align, rustix::param::page_size().max(PAGE))
+    }
+
+    fn reserve_in_pages(reserved: usize, align: usize, page: usize) -> Result<Self> {
+        let reserved = reserved.next_multiple_of(page);
         let outer_len = reserved.saturating_add(align);
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
         let outer = unsafe {
@@ -66,6 +72,7 @@ impl Map {
             base,
             len: AtomicUsize::new(0),
             reserved,
+            page,
             outer: (outer, outer_len),
             process: std::process::id(),
         })
@@ -73,7 +80,9 @@ impl Map {
 
     /// Puts zeroed anonymous memory over the range from the present length to `to`.
     pub(crate) fn extend_anonymous(&self, to: usize) -> io::Result<()> {
-        self.extend(to, |at, len| {
+        // The rest of the last page is mapped already, and zero.
+        let from = self.len().next_multiple_of(self.page).min(to);
+        self.extend(from, to, |at, len| {
             // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet.
             unsafe {
                 rustix::mm::mmap_anonymous(
@@ -88,10 +97,12 @@ impl Map {
 
     /// Maps the file over the range from the present length to `to`.
     pub(crate) fn extend_file(&self, to: usize, file: &File, flags: MapFlags) -> io::Result<()> {
-        let from = self.len();
-        self.extend(to, |at, len| {
-            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet. That
-            // nobody else writes or truncates the file is the promise of whoever opened the region.
+        // A file that was written where pages are smaller may end inside a page. That page is mapped anew, to
+        // the same bytes of the same file: nobody sees a difference.
+        let from = self.len() & !(self.page - 1);
+        self.extend(from, to, |at, len| {
+            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet, but for
+            // the part of a page that shows the same bytes before and afterwards. That nobody else writes or truncates the file is the promise of whoever opened the region.
             unsafe {
                 rustix::mm::mmap(
                     at.cast(),
@@ -105,21 +116,26 @@ impl Map {
         })
     }
 
+    /// Lets `map` map what lies between `from`, a multiple of the kernel's page, and `to`.
     fn extend(
         &self,
+        from: usize,
         to: usize,
         map: impl FnOnce(*mut u8, usize) -> rustix::io::Result<*mut std::ffi::c_void>,
     ) -> io::Result<()> {
-        let from = self.len();
-        assert!(from <= to && to <= self.reserved && from.is_multiple_of(PAGE) && to.is_multiple_of(PAGE));
+        assert!(self.len() <= to && from <= to && to <= self.reserved && to.is_multiple_of(PAGE));
         if from == to {
+            self.len.store(to, Ordering::Release);
             return Ok(());
         }
+        assert!(from.is_multiple_of(self.page));
         // SAFETY: `from < to <= reserved`.
         let at = unsafe { self.base.add(from) };
-        map(at.as_ptr(), to - from)?;
+        // As mmap(2) rounds it.
+        let len = (to - from).next_multiple_of(self.page);
+        map(at.as_ptr(), len)?;
         // SAFETY: the range was just mapped; a child of `fork` shall not have it (madvise(2)).
-        unsafe { rustix::mm::madvise(at.as_ptr().cast(), to - from, Advice::LinuxDontFork)? };
+        unsafe { rustix::mm::madvise(at.as_ptr().cast(), len, Advice::LinuxDontFork)? };
         self.len.store(to, Ordering::Release);
         Ok(())
     }
@@ -192,10 +208,11 @@ impl Map {
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().wrapping_add(at), len) }
     }
 
-    /// `msync(MS_SYNC)` of these bytes; `at` is a multiple of the page size.
+    /// `msync(MS_SYNC)` of the kernel's pages that hold these bytes.
     pub(crate) fn sync(&self, at: usize, len: usize) -> io::Result<()> {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.len()));
-        let start = self.pointer(at);
+        let (start, len) = (at & !(self.page - 1), at % self.page + len);
+        let start = self.pointer(start);
         // SAFETY: a mapped range; msync changes no memory.
         unsafe { rustix::mm::msync(start.as_ptr().cast(), len, MsyncFlags::SYNC)? };
         Ok(())
@@ -211,5 +228,40 @@ impl Drop for Map {
         // SAFETY: the reservation belongs to this value, and every reference into it borrows it or what
         // owns it. It can't fail for a range that was mapped.
         let _ = unsafe { rustix::mm::munmap(outer.as_ptr().cast(), len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 64 KiB, as many aarch64 kernels have it. What this kernel is asked for in such pages it grants.
+    const LARGE: usize = 64 << 10;
+
+    /// What a file of an odd number of small pages needs: the file's end, and where it grows, lie inside a page.
+    #[test]
+    fn a_file_that_ends_inside_a_large_page_can_be_mapped_grown_and_synced() {
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(32 * PAGE as u64).expect("room");
+        let map = Map::reserve_in_pages(32 * PAGE, HUGE, LARGE).expect("address space");
+        for pages in [3, 5, 16, 17, 32] {
+            map.extend_file(pages * PAGE, &file, MapFlags::SHARED).expect("it is mapped");
+            assert_eq!(map.len(), pages * PAGE);
+            map.store((pages - 1) * PAGE, pages as u64);
+        }
+        for pages in [3, 5, 16, 17, 32] {
+            assert_eq!(map.load((pages - 1) * PAGE), pages as u64);
+            map.sync((pages - 1) * PAGE, PAGE).expect("the address is a multiple of the page");
+        }
+    }
+
+    #[test]
+    fn anonymous_memory_that_ends_inside_a_large_page_keeps_what_is_there() {
+        let map = Map::reserve_in_pages(32 * PAGE, HUGE, LARGE).expect("address space");
+        for pages in [16, 17, 32] {
+            map.extend_anonymous(pages * PAGE).expect("memory");
+            map.store((pages - 1) * PAGE, pages as u64);
+        }
+        assert_eq!([16, 17, 32].map(|pages| map.load((pages - 1) * PAGE)), [16, 17, 32]);
     }
 }

@@ -71,7 +71,7 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     layout: Layout,
     text: &str,
 ) -> Result<Region<R, M>> {
-    let file = OpenFile::open(path, Access::Write)?;
+    let file = OpenFile::open(path, Access::Write, options)?;
     if len > file.exact_len {
         return Err(Error::DiskFull { path: path.to_path_buf(), needed: len });
     }

@@ -29,7 +29,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     }
     // With a shared lock, two migrations could each read the old region, and the second would replace what
     // the first had made of it.
-    let file = OpenFile::open(path, Access::Write)?;
+    let file = OpenFile::open(path, Access::Write, options)?;
     if file.device {
         return match open_file(file, options) {
             Err(Error::SchemaMismatch { .. }) => Err(Error::Unsupported {

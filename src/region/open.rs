@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 #[track_caller]
 pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options) -> Result<Region<R, M>> {
-    open_file(OpenFile::open(path, M::ACCESS)?, options)
+    open_file(OpenFile::open(path, M::ACCESS, options)?, options)
 }
 
 /// Opens the region in a file that is open and locked already.

@@ -36,6 +36,8 @@ pub struct Options {
     keep_old: Option<PathBuf>,
     bad_blocks: bool,
     unsafe_shutdown: bool,
+    world_writable: bool,
+    other_owner: bool,
 }
 
 /// Address space that is reserved for growth where nothing else is said, in bytes.
@@ -54,6 +56,8 @@ impl Default for Options {
             keep_old: None,
             bad_blocks: false,
             unsafe_shutdown: false,
+            world_writable: false,
+            other_owner: false,
         }
     }
 }
@@ -98,6 +102,25 @@ impl Options {
     /// Lets [`PageCache`](crate::medium::PageCache) use a file system that loses its files with the power.
     pub fn allow_memory_file_system(mut self, name: MemoryFileSystem) -> Self {
         self.memory_file_systems.push(name);
+        self
+    }
+
+    /// Opens a file that everybody may write to; [`Error::WorldWritable`] otherwise.
+    ///
+    /// Who may write to a file can change and truncate it while it is open, and what happens then is what
+    /// `open` is `unsafe` for. The same holds for the file's group, whose members its owner chose, and for the
+    /// folder: they are not looked at. Devices are not either: who may use them is for the administrator to say.
+    pub fn allow_world_writable(mut self) -> Self {
+        self.world_writable = true;
+        self
+    }
+
+    /// Opens a file that belongs to another user; [`Error::OtherOwner`] otherwise.
+    ///
+    /// The owner can change and truncate it while it is open, whatever its mode. So root too needs this for
+    /// the files of others, and others for root's. A new file belongs to who makes it.
+    pub fn allow_other_owner(mut self) -> Self {
+        self.other_owner = true;
         self
     }
 
@@ -247,6 +270,14 @@ impl Options {
 
     pub(crate) fn file_mode(&self) -> u32 {
         self.mode & 0o777
+    }
+
+    pub(crate) fn world_writable_allowed(&self) -> bool {
+        self.world_writable
+    }
+
+    pub(crate) fn other_owner_allowed(&self) -> bool {
+        self.other_owner
     }
 
     pub(crate) fn kept_old(&self) -> Option<&Path> {

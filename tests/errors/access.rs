@@ -37,7 +37,11 @@ fn what_the_user_may_not_use_is_refused() {
 }
 
 pub fn as_nobody(folder: &Folder) {
-    assert!(open::<Bank, PageCache>(&folder.join("shared")).is_ok(), "what may be used can be opened");
+    let theirs = options().allow_world_writable().allow_other_owner();
+    // SAFETY: the file is the test's own, and tests run one at a time.
+    let shared = unsafe { theirs.open::<Bank, PageCache>(folder.join("shared")) };
+    assert!(shared.is_ok(), "what may be used can be opened");
+    drop(shared);
     let advice = "a region needs read and write access";
     for (case, name) in [
         ("access: a file without any", "secret"),
@@ -49,7 +53,10 @@ pub fn as_nobody(folder: &Folder) {
         let error = refused_to_open::<Bank>(folder, case, advice, &path);
         assert_error!(error, Error::PermissionDenied { path: named } if named == path);
     }
-    assert!(open::<Bank, Snapshot>(&folder.join("read-only")).is_ok(), "a snapshot only reads");
+    // SAFETY: as above.
+    let snapshot = unsafe { theirs.open::<Bank, Snapshot>(folder.join("read-only")) };
+    assert!(snapshot.is_ok(), "a snapshot only reads");
+    drop(snapshot);
     for (case, name) in [
         ("access: create in a folder that may not be written", "closed"),
         ("access: create in a folder that may not be entered", "barred"),
@@ -91,4 +98,40 @@ pub fn read_only(folder: &Folder) {
     assert_error!(error, Error::ReadOnly { .. });
     let error = refused(folder, case, advice, || open_or_create::<_, PageCache>(&new, empty_bank));
     assert_error!(error, Error::ReadOnly { path: named } if named == folder.path());
+}
+
+#[test]
+fn a_file_that_everybody_may_write_to_is_refused_unless_allowed() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    bank(&path);
+    for (case, mode) in [("access: mode 602", 0o602), ("access: mode 666", 0o666)] {
+        folder.set_mode("x", mode);
+        let error = refused_to_open::<Bank>(&folder, case, "chmod o-w", &path);
+        assert_error!(error, Error::WorldWritable { mode: found, .. } if found == mode);
+        refused(&folder, case, "chmod o-w", || open::<Bank, Snapshot>(&path));
+        // SAFETY: the file is the test's own, and tests run one at a time.
+        drop(unsafe { options().allow_world_writable().open::<Bank, PageCache>(&path) }.expect("allowed"));
+    }
+    for mode in [0o600, 0o660, 0o664] {
+        folder.set_mode("x", mode);
+        assert_good(&path);
+    }
+}
+
+#[test]
+fn another_users_file_is_refused_unless_allowed() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    bank(&path);
+    if !child::is_root() {
+        return note("not run, another user's file: only root can give files away");
+    }
+    std::os::unix::fs::chown(&path, Some(child::NOBODY), None).expect("root can");
+    let (case, advice) = ("access: another user's file", "copy it to a file of your own");
+    let error = refused_to_open::<Bank>(&folder, case, advice, &path);
+    assert_error!(error, Error::OtherOwner { owner: child::NOBODY, user: 0, .. });
+    refused(&folder, case, advice, || open::<Bank, Snapshot>(&path));
+    // SAFETY: the file is the test's own, and tests run one at a time.
+    drop(unsafe { options().allow_other_owner().open::<Bank, PageCache>(&path) }.expect("allowed"));
 }
