@@ -207,17 +207,26 @@ impl Engine {
     /// transaction's own blocks go to `own_changes`; words in freed blocks are dropped, and words that keep
     /// their value.
     fn settle_changes<M: Medium>(&mut self, medium: &M) {
+        let map = medium.map();
         let changes = self.pending.changes();
-        changes.retain(|change| medium.map().load(change.at) != change.value);
+        changes.sort_unstable_by_key(|change| change.at);
         if !self.doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
             changes.retain(|change| !holds(&self.doomed, change.at));
         }
-        changes.sort_unstable_by_key(|change| change.at);
         self.own_changes.clear();
         if !self.owned.is_empty() {
             self.owned.sort_unstable();
             self.own_changes.extend(changes.extract_if(.., |change| holds(&self.owned, change.at)));
+            self.own_changes.retain(|change| map.load(change.at) != change.value);
         }
+        let mut unsettled = self.journal.unsettled().iter().peekable();
+        changes.retain(|change| {
+            while unsettled.next_if(|last| last.at < change.at).is_some() {}
+            match unsettled.peek() {
+                Some(last) if last.at == change.at => last.value != change.value,
+                _ => map.load(change.at) != change.value,
+            }
+        });
     }
 
     /// Forgets the transaction and gives its blocks back.

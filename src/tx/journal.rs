@@ -103,8 +103,8 @@ pub(crate) struct Journal {
     slot: usize,
     /// How many records are not retired: none, the last one, or the last two.
     unretired: u64,
-    /// The words that the last record applied.
-    applied: Vec<usize>,
+    /// The words that the last record applied, in the order of their offsets.
+    applied: Vec<Change>,
     /// Whether the thread that flushed `applied` has fenced since.
     settled: bool,
     /// A store to `RET` was flushed and not fenced.
@@ -146,11 +146,18 @@ impl Journal {
         }
         self.thread = current;
         if !self.settled && !medium.leaves_out(Rule::HandOver) {
-            flush_words(medium, self.applied.iter().copied(), origin);
+            flush_words(medium, self.applied.iter().map(|change| change.at), origin);
         }
         if self.unfenced_ret && !medium.leaves_out(Rule::HandOverRetired) {
             flush_word(medium, self.layout.retired(), origin);
         }
+    }
+
+    /// The words whose flushes may still be under way, with the values that they have. They are better asked
+    /// here: a load from a line that is being written back waits for it, as long as a fence.
+    #[inline]
+    pub(crate) fn unsettled(&self) -> &[Change] {
+        if self.settled { &[] } else { &self.applied }
     }
 
     /// This thread has fenced.
@@ -246,7 +253,7 @@ impl Journal {
         self.fenced();
         self.unretired = 2.min(self.unretired + 1);
         self.applied.clear();
-        self.applied.extend(changes.iter().map(|change| change.at));
+        self.applied.extend_from_slice(changes);
         for change in changes {
             medium.store(change.at, change.value, change.origin);
         }
