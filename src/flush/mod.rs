@@ -196,8 +196,9 @@ impl Flusher {
 /// The addresses of the lines that hold the `len` bytes from `at`, each once; none when `len` is 0.
 #[inline]
 pub(crate) fn lines(at: usize, len: usize) -> impl Iterator<Item = usize> {
-    let first = at & !(LINE - 1);
-    (first..at + len).step_by(LINE).take(if len == 0 { 0 } else { usize::MAX })
+    let first = at / LINE;
+    let end = if len == 0 { first } else { (at + len - 1) / LINE + 1 };
+    (first..end).map(|line| line * LINE)
 }
 
 #[cfg(test)]

@@ -197,6 +197,18 @@ impl Map {
         self.word(at).store(value, Ordering::Relaxed);
     }
 
+    /// Changes the words from this offset on, each whole.
+    #[inline]
+    pub(crate) fn store_run(&self, at: usize, values: &[u64]) {
+        let len = size_of_val(values);
+        assert!(at.is_multiple_of(8) && at.checked_add(len).is_some_and(|end| end <= self.len()));
+        for (index, &value) in values.iter().enumerate() {
+            let word = self.base.as_ptr().wrapping_add(at + index * 8);
+            // SAFETY: as for `word`; all of them were checked at once.
+            unsafe { AtomicU64::from_ptr(word.cast()) }.store(value, Ordering::Relaxed);
+        }
+    }
+
     /// The bytes at this offset.
     ///
     /// # Safety

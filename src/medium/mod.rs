@@ -119,6 +119,13 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
         self.map().store(at, value);
     }
 
+    /// Stores words of the journal, one behind the other; `origin` says where the one at an index comes from.
+    #[inline(always)]
+    #[track_caller]
+    fn store_run(&self, at: usize, values: &[u64], _origin: impl Fn(usize) -> Origin) {
+        self.map().store_run(at, values);
+    }
+
     /// Starts the write-back of the lines that hold these bytes.
     #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin);

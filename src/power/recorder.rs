@@ -465,6 +465,13 @@ impl MediumImpl for Recorder {
     }
 
     #[track_caller]
+    fn store_run(&self, at: usize, values: &[u64], origin: impl Fn(usize) -> Origin) {
+        for (index, &value) in values.iter().enumerate() {
+            self.store(at + index * WORD, value, origin(index));
+        }
+    }
+
+    #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin) {
         self.flush_from(at, len, origin, Location::caller());
     }

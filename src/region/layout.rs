@@ -60,6 +60,11 @@ pub(crate) struct Layout {
     pub root_align: usize,
 }
 
+/// The next multiple of `align`, a power of two: without the division of `next_multiple_of`.
+fn align_up(at: usize, align: usize) -> usize {
+    (at + align - 1) & !(align - 1)
+}
+
 impl Layout {
     pub(crate) const SCHEMA: usize = PAGE;
 
@@ -74,7 +79,7 @@ impl Layout {
 
     /// Offset of the root object; its header stands before it.
     pub(crate) fn root(&self) -> usize {
-        (self.slot(2) + HEADER).next_multiple_of(self.root_align.max(LINE))
+        align_up(self.slot(2) + HEADER, self.root_align.max(LINE))
     }
 
     pub(crate) fn heap(&self) -> usize {

@@ -340,7 +340,7 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     {
         let origin: Origin = Location::caller();
         self.engine.check_poison()?;
-        let root = object::pointer::<R>(self.medium.map(), self.engine.layout.root());
+        let root = object::pointer::<R>(self.medium.map(), self.engine.root);
         // SAFETY: the module's invariant; published memory changes at commit only, when `f` has returned and
         // no reference of its lifetime is left.
         let root = unsafe { root.as_ref() };
@@ -472,7 +472,7 @@ impl<R: Persistent, M: Medium> Region<R, M> {
 
 impl<R: Persistent> Region<R, Emulated> {
     /// A region of `len` bytes in anonymous memory, which is gone when it is dropped: for tests and
-    /// measurements. It grows up to 64 GiB.
+    /// measurements. It grows up to 64 GiB; [`Options::emulated`] makes one that needs less address space.
     ///
     /// # Errors
     ///
@@ -486,12 +486,7 @@ impl<R: Persistent> Region<R, Emulated> {
     /// ```
     #[track_caller]
     pub fn new(len: u64, root: R) -> Result<Self> {
-        let options = Options::new();
-        let (layout, text) = create::plan::<R>(options.journal(), 1);
-        let len = options::region_len(len, layout.min_len())?;
-        let medium = Emulated::new(len, options.reserve(len))?;
-        let engine = create::build(&medium, layout, &text, root, Location::caller())?;
-        Ok(Self::new_parts(medium, engine, false))
+        Options::new().emulated(len, root)
     }
 }
 

@@ -1,10 +1,11 @@
 //! [`Options`]: how a region is opened or created.
 
 use super::layout::Layout;
-use super::{Region, heap};
+use super::{Region, create, heap};
 use crate::error::{Error, Result};
-use crate::medium::{FileMedium, MemoryFileSystem, PersistenceDomain, Writable};
+use crate::medium::{Emulated, FileMedium, MemoryFileSystem, PersistenceDomain, Writable};
 use crate::persistent::Persistent;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// How a region is opened or created. The defaults are those of [`Region::open`] and [`Region::create`].
@@ -227,6 +228,28 @@ impl Options {
     ) -> Result<Region<R, M>> {
         self.check()?;
         super::migrate::migrate(path.as_ref(), len, root, fill, self)
+    }
+
+    /// As [`Region::new`], with these settings: a region of `len` bytes in anonymous memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::new`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Word};
+    /// let region = Options::new().max_len(1 << 30).emulated(1 << 20, Word::new(5))?;
+    /// assert_eq!(region.root().get(), 5);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
+        self.check()?;
+        let (layout, text) = create::plan::<R>(self.journal_words, 1);
+        let len = region_len(len, layout.min_len())?;
+        let medium = Emulated::new(len, self.reserve(len))?;
+        let engine = create::build(&medium, layout, &text, root, Location::caller())?;
+        Ok(Region::new_parts(medium, engine, false))
     }
 
     pub(crate) fn check(&self) -> Result<()> {

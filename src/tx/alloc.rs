@@ -222,23 +222,10 @@ impl<'t, M: Medium> Tx<'t, M> {
         // SAFETY: a block with room for these bytes, this transaction's own.
         unsafe { object::write_bytes(map, at, bytes) };
 
-        let mut slots = Slots { base: map.address(), links: Vec::new(), words: Vec::new() };
         if info.cells {
-            let valid = (info.visit)(bytes, &mut Visitor::new(&mut slots));
+            let mut moved = Moved { tx: self, from: old.address(), to: map.address() + at, origin };
+            let valid = (info.visit)(bytes, &mut Visitor::new(&mut moved));
             assert!(valid, "a published object is valid");
-        }
-        for slot in slots.words {
-            map.store(at + (slot - old_at), self.view(slot));
-        }
-        for slot in slots.links {
-            let new = at + (slot - old_at);
-            match self.view(slot) {
-                0 => map.store(new, 0),
-                offset => {
-                    map.store(new, link::offset_to(new, link::resolve(slot, offset)));
-                    self.set_pending(slot, 0, origin);
-                }
-            }
         }
         self.engine.borrow_mut().free(old_at, info);
         let start = map.pointer(at).as_ptr();
@@ -292,19 +279,37 @@ impl Engine {
     }
 }
 
-/// Where an object's links and words are.
-struct Slots {
-    base: usize,
-    links: Vec<usize>,
-    words: Vec<usize>,
+/// The cells of an object at address `from`, while they go over to its copy at `to`.
+struct Moved<'a, 't, M: Medium> {
+    tx: &'a Tx<'t, M>,
+    from: usize,
+    to: usize,
+    origin: Origin,
 }
 
-impl Cells for Slots {
-    fn link(&mut self, at: usize, _: &'static TypeInfo) {
-        self.links.push(at - self.base);
+impl<M: Medium> Moved<'_, '_, M> {
+    /// The offsets of a cell and of its copy.
+    fn offsets(&self, cell: usize) -> (usize, usize) {
+        let base = self.tx.medium.map().address();
+        (cell - base, self.to - base + (cell - self.from))
     }
-    fn word(&mut self, at: usize, _: fn(u64) -> bool) {
-        self.words.push(at - self.base);
+}
+
+impl<M: Medium> Cells for Moved<'_, '_, M> {
+    fn link(&mut self, cell: usize, _: &'static TypeInfo) {
+        let (old, new) = self.offsets(cell);
+        match self.tx.view(old) {
+            0 => self.tx.medium.map().store(new, 0),
+            offset => {
+                self.tx.medium.map().store(new, link::offset_to(new, link::resolve(old, offset)));
+                self.tx.set_pending(old, 0, self.origin);
+            }
+        }
+    }
+
+    fn word(&mut self, cell: usize, _: fn(u64) -> bool) {
+        let (old, new) = self.offsets(cell);
+        self.tx.medium.map().store(new, self.tx.view(old));
     }
 }
 

@@ -22,6 +22,8 @@ const GROWTH: usize = 1 << 20;
 /// state.
 pub(crate) struct Engine {
     pub layout: Layout,
+    /// Offset of the root.
+    pub root: usize,
     pub heap: Heap,
     pub journal: Journal,
     pub pending: Pending,
@@ -31,8 +33,8 @@ pub(crate) struct Engine {
     freed: Vec<Freed>,
     /// Scratch: blocks that the commit gives back to the heap.
     doomed: Vec<Block>,
-    /// Scratch: the words that the commit changes.
-    changes: Vec<Change>,
+    /// Scratch: the words that the commit changes in this transaction's own blocks.
+    own_changes: Vec<Change>,
     poison: Option<String>,
 }
 
@@ -51,6 +53,7 @@ struct Freed {
 }
 
 /// Whether one of these blocks, which are sorted, holds the word at `at`.
+#[inline]
 fn holds(blocks: &[Block], at: usize) -> bool {
     let after = blocks.partition_point(|block| block.at <= at);
     after > 0 && at < blocks[after - 1].at + blocks[after - 1].size
@@ -59,6 +62,7 @@ fn holds(blocks: &[Block], at: usize) -> bool {
 impl Engine {
     pub(crate) fn new(layout: Layout, heap: Heap, journal: Journal) -> Self {
         Engine {
+            root: layout.root(),
             layout,
             heap,
             journal,
@@ -66,7 +70,7 @@ impl Engine {
             owned: Vec::new(),
             freed: Vec::new(),
             doomed: Vec::new(),
-            changes: Vec::new(),
+            own_changes: Vec::new(),
             poison: None,
         }
     }
@@ -149,20 +153,17 @@ impl Engine {
     }
 
     fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
-        self.doomed.clear();
-        self.changes.clear();
         self.collect_doomed(medium.map());
-        let own = self.split_changes(medium);
-        self.journal.reserve(self.changes.len() - own)?;
+        self.settle_changes(medium);
+        self.journal.reserve(self.pending.changes().len())?;
 
         // Words in this transaction's own blocks: nothing reaches them yet.
-        for change in &self.changes[..own] {
+        for change in &self.own_changes {
             medium.store(change.at, change.value, change.origin);
             medium.flush_line(medium.map().pointer(change.at).as_ptr(), change.origin);
             unfenced = true;
         }
-        let changes = &self.changes[own..];
-        if changes.is_empty() {
+        if self.pending.changes().is_empty() {
             return Ok(());
         }
         if unfenced && !medium.leaves_out(Rule::CoveringFence) {
@@ -173,7 +174,7 @@ impl Engine {
             }
             self.journal.fenced();
         }
-        if let Err(error) = self.journal.commit(medium, changes, origin) {
+        if let Err(error) = self.journal.commit(medium, self.pending.changes(), origin) {
             self.poison(&error);
             let Some(reason) = self.poison.clone() else { return Err(error) };
             return Err(Error::OutcomeUnknown { reason });
@@ -183,6 +184,7 @@ impl Engine {
 
     /// Walks the trees that are freed, as the transaction sees them.
     fn collect_doomed(&mut self, map: &Map) {
+        self.doomed.clear();
         let mut next = 0;
         while next < self.freed.len() {
             let Freed { at, info } = self.freed[next];
@@ -201,20 +203,30 @@ impl Engine {
         self.doomed.sort_unstable();
     }
 
-    /// Sorts the pending words into `changes`: first those in this transaction's own blocks, whose number is
-    /// the answer. Words in freed blocks are dropped, and published words that keep their value.
-    fn split_changes<M: Medium>(&mut self, medium: &M) -> usize {
+    /// Leaves in `pending` the published words that change, in the order of their offsets. Words in this
+    /// transaction's own blocks go to `own_changes`; words in freed blocks are dropped, and words that keep
+    /// their value.
+    fn settle_changes<M: Medium>(&mut self, medium: &M) {
         let map = medium.map();
-        if self.pending.is_empty() {
-            return 0;
+        let changes = self.pending.changes();
+        changes.sort_unstable_by_key(|change| change.at);
+        if !self.doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
+            changes.retain(|change| !holds(&self.doomed, change.at));
         }
-        self.owned.sort_unstable();
-        let keep_freed = medium.leaves_out(Rule::DropFreed);
-        let kept = |change: &&Change| keep_freed || !holds(&self.doomed, change.at);
-        self.changes.extend(self.pending.changes().iter().filter(kept));
-        self.changes.retain(|change| map.load(change.at) != change.value);
-        self.changes.sort_unstable_by_key(|change| (!holds(&self.owned, change.at), change.at));
-        self.changes.partition_point(|change| holds(&self.owned, change.at))
+        self.own_changes.clear();
+        if !self.owned.is_empty() {
+            self.owned.sort_unstable();
+            self.own_changes.extend(changes.extract_if(.., |change| holds(&self.owned, change.at)));
+            self.own_changes.retain(|change| map.load(change.at) != change.value);
+        }
+        let mut unsettled = self.journal.unsettled().iter().peekable();
+        changes.retain(|change| {
+            while unsettled.next_if(|last| last.at < change.at).is_some() {}
+            match unsettled.peek() {
+                Some(last) if last.at == change.at => last.value != change.value,
+                _ => map.load(change.at) != change.value,
+            }
+        });
     }
 
     /// Forgets the transaction and gives its blocks back.
@@ -231,7 +243,6 @@ impl Engine {
         self.pending.clear();
         self.owned.clear();
         self.freed.clear();
-        self.changes.clear();
     }
 
     /// Retires the journal and marks the region as closed, durably.

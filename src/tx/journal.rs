@@ -11,9 +11,11 @@ use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::medium::{Map, MediumImpl, Origin};
 use crate::region::layout::{ENTRY, Layout, RECORD_HEADER};
+use std::cell::Cell;
 use std::path::Path;
-use std::thread::{self, ThreadId};
+use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerocopy::IntoBytes;
 
 /// A rule of the commit protocol. The explorer can break each, on a recorder only, to show that it stands for
 /// a reason: everywhere else the question is answered at compile time.
@@ -68,6 +70,29 @@ pub(crate) struct Change {
     pub origin: Origin,
 }
 
+/// A thread, told from every other of the process, also from one that has ended.
+///
+/// Not `std::thread::current`, which counts a reference: on x86 a locked instruction waits for every flush
+/// before it (Intel SDM vol. 2A, CLWB), and so would cost a second fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ThreadNumber(u64);
+
+impl ThreadNumber {
+    #[inline]
+    fn current() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        thread_local! {
+            static NUMBER: Cell<u64> = const { Cell::new(0) };
+        }
+        let mut number = NUMBER.get();
+        if number == 0 {
+            number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            NUMBER.set(number);
+        }
+        ThreadNumber(number)
+    }
+}
+
 /// The journal's volatile side.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -76,18 +101,18 @@ pub(crate) struct Journal {
     number: u64,
     /// The slot that holds it.
     slot: usize,
-    /// Records that are not retired, oldest first; at most two.
-    unretired: Vec<u64>,
-    /// The words that the last record applied.
-    applied: Vec<usize>,
+    /// How many records are not retired: none, the last one, or the last two.
+    unretired: u64,
+    /// The words that the last record applied, in the order of their offsets.
+    applied: Vec<Change>,
     /// Whether the thread that flushed `applied` has fenced since.
     settled: bool,
     /// A store to `RET` was flushed and not fenced.
     unfenced_ret: bool,
     /// The thread that flushed `applied` and `RET`.
-    thread: ThreadId,
-    /// The bytes that a checksum covers.
-    scratch: Vec<u8>,
+    thread: ThreadNumber,
+    /// Scratch: the words of a record, and some of a longer one that was before it.
+    record: Vec<u64>,
 }
 
 impl Journal {
@@ -97,12 +122,12 @@ impl Journal {
             layout,
             number,
             slot: 0,
-            unretired: Vec::with_capacity(3),
+            unretired: 0,
             applied: Vec::new(),
             settled: true,
             unfenced_ret: false,
-            thread: thread::current().id(),
-            scratch: Vec::new(),
+            thread: ThreadNumber::current(),
+            record: Vec::new(),
         }
     }
 
@@ -115,17 +140,24 @@ impl Journal {
         if self.settled && !self.unfenced_ret {
             return;
         }
-        let current = thread::current().id();
+        let current = ThreadNumber::current();
         if self.thread == current {
             return;
         }
         self.thread = current;
         if !self.settled && !medium.leaves_out(Rule::HandOver) {
-            flush_words(medium, self.applied.iter().copied(), origin);
+            flush_words(medium, self.applied.iter().map(|change| change.at), origin);
         }
         if self.unfenced_ret && !medium.leaves_out(Rule::HandOverRetired) {
             flush_word(medium, self.layout.retired(), origin);
         }
+    }
+
+    /// The words whose flushes may still be under way, with the values that they have. They are better asked
+    /// here: a load from a line that is being written back waits for it, as long as a fence.
+    #[inline]
+    pub(crate) fn unsettled(&self) -> &[Change] {
+        if self.settled { &[] } else { &self.applied }
     }
 
     /// This thread has fenced.
@@ -137,11 +169,11 @@ impl Journal {
     /// Rule 5: before the first store into a block that a retired transaction may have freed, the older of
     /// two records is retired. Answers whether something was flushed.
     pub(crate) fn before_first_allocation<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> bool {
-        if self.unretired.len() < 2 || medium.leaves_out(Rule::RetireBeforeAllocation) {
+        if self.unretired < 2 || medium.leaves_out(Rule::RetireBeforeAllocation) {
             return false;
         }
-        let older = self.unretired.remove(0);
-        self.retire(medium, older, origin);
+        self.unretired = 1;
+        self.retire(medium, self.number - 1, origin);
         true
     }
 
@@ -149,7 +181,7 @@ impl Journal {
         medium.store(self.layout.retired(), number, origin);
         flush_word(medium, self.layout.retired(), origin);
         self.unfenced_ret = true;
-        self.thread = thread::current().id();
+        self.thread = ThreadNumber::current();
     }
 
     /// Reserves all memory that [`Journal::commit`] needs for so many words.
@@ -159,13 +191,13 @@ impl Journal {
         }
         // `applied` may still be needed, so it is not cleared here.
         self.applied.reserve(words);
-        self.scratch.clear();
-        self.scratch.reserve((words + 1) * ENTRY);
+        self.record.resize(self.record.len().max((RECORD_HEADER + words * ENTRY) / 8), 0);
         Ok(())
     }
 
-    /// Changes all these words, in the order of their offsets, durably, or none of them. The words and everything that they make reachable
-    /// are fenced already. An error is that of the commit's own fence: the outcome is unknown.
+    /// Changes all these words, in the order of their offsets, durably, or none of them. Everything that they
+    /// make reachable is fenced already. An error is that of the commit's own fence: the outcome is unknown.
+    #[inline]
     pub(crate) fn commit<M: MediumImpl>(
         &mut self,
         medium: &M,
@@ -175,15 +207,10 @@ impl Journal {
         match changes {
             [] => Ok(()),
             // Rule 4.
-            [change]
-                if self.unretired.is_empty() || self.settled || medium.leaves_out(Rule::LoneUnsettled) =>
-            {
-                if let Some(&last) = self.unretired.last()
-                    && self.settled
-                    && !medium.leaves_out(Rule::LoneRetires)
-                {
-                    self.retire(medium, last, origin);
-                    self.unretired.clear();
+            [change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
+                if self.unretired > 0 && self.settled && !medium.leaves_out(Rule::LoneRetires) {
+                    self.retire(medium, self.number, origin);
+                    self.unretired = 0;
                 }
                 medium.store(change.at, change.value, change.origin);
                 flush_word(medium, change.at, change.origin);
@@ -203,19 +230,20 @@ impl Journal {
         }
         let at = self.layout.slot(self.slot);
         let count = changes.len() as u64;
-        self.scratch.clear();
-        self.scratch.extend_from_slice(&count.to_le_bytes());
-        for (index, change) in changes.iter().enumerate() {
-            let entry = at + RECORD_HEADER + index * ENTRY;
-            medium.store(entry, change.at as u64, change.origin);
-            medium.store(entry + 8, change.value, change.origin);
-            self.scratch.extend_from_slice(&(change.at as u64).to_le_bytes());
-            self.scratch.extend_from_slice(&change.value.to_le_bytes());
+        // The checksum covers the count and the entries: until it is known, the count stands in its place.
+        let record = &mut self.record[..(RECORD_HEADER + changes.len() * ENTRY) / 8];
+        record[..3].copy_from_slice(&[self.number, count, count]);
+        for (entry, change) in record[3..].chunks_exact_mut(2).zip(changes) {
+            entry[0] = change.at as u64;
+            entry[1] = change.value;
         }
-        medium.store(at, self.number, origin);
-        medium.store(at + 8, count, origin);
-        medium.store(at + 16, checksum(&self.scratch, self.number, self.layout.region_id), origin);
-        medium.flush(medium.map().pointer(at).as_ptr(), RECORD_HEADER + changes.len() * ENTRY, origin);
+        record[2] = checksum(record[2..].as_bytes(), self.number, self.layout.region_id);
+        let from = |word: usize| match word.checked_sub(RECORD_HEADER / 8) {
+            None => origin,
+            Some(word) => changes[word / 2].origin,
+        };
+        medium.store_run(at, record, from);
+        medium.flush(medium.map().pointer(at).as_ptr(), size_of_val(record), origin);
         if !medium.leaves_out(Rule::CommitPoint) {
             medium.fence(origin)?;
         }
@@ -223,18 +251,15 @@ impl Journal {
         // The commit point. What follows only makes visible what recovery would do as well.
         let abort = AbortOnPanic;
         self.fenced();
-        if self.unretired.len() == 2 {
-            self.unretired.remove(0);
-        }
-        self.unretired.push(self.number);
+        self.unretired = 2.min(self.unretired + 1);
         self.applied.clear();
+        self.applied.extend_from_slice(changes);
         for change in changes {
             medium.store(change.at, change.value, change.origin);
-            self.applied.push(change.at);
         }
         flush_words(medium, changes.iter().map(|change| change.at), origin);
         self.settled = medium.leaves_out(Rule::Settled);
-        self.thread = thread::current().id();
+        self.thread = ThreadNumber::current();
         std::mem::forget(abort);
         if medium.leaves_out(Rule::RetireSettled) {
             self.retire(medium, self.number, origin);
@@ -245,13 +270,13 @@ impl Journal {
     /// Makes the applied words durable and retires every record. For a clean close.
     pub(crate) fn close<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         self.hand_over(medium, origin);
-        if let Some(&last) = self.unretired.last() {
+        if self.unretired > 0 {
             if !self.settled {
                 medium.fence(origin)?;
                 self.fenced();
             }
-            self.retire(medium, last, origin);
-            self.unretired.clear();
+            self.retire(medium, self.number, origin);
+            self.unretired = 0;
         }
         Ok(())
     }
@@ -269,12 +294,14 @@ impl Drop for AbortOnPanic {
     }
 }
 
+#[inline(always)]
 #[track_caller]
 pub(crate) fn flush_word<M: MediumImpl>(medium: &M, at: usize, origin: Origin) {
     medium.flush_line(medium.map().pointer(at).as_ptr(), origin);
 }
 
 /// Flushes the lines of these words, which are in the order of their offsets, each once.
+#[inline(always)]
 #[track_caller]
 pub(crate) fn flush_words<M: MediumImpl>(medium: &M, words: impl Iterator<Item = usize>, origin: Origin) {
     let mut flushed = usize::MAX;

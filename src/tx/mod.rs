@@ -41,6 +41,8 @@ use std::ptr::NonNull;
 pub struct Tx<'t, M: Medium> {
     medium: &'t M,
     engine: RefCell<&'t mut Engine>,
+    /// Offset of the root: where objects begin.
+    root: usize,
     /// Objects that were allocated or taken, less those that found an owner.
     open: Cell<isize>,
     /// Something was flushed that no fence has followed.
@@ -64,6 +66,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         engine.journal.hand_over(medium, origin);
         Tx {
             medium,
+            root: engine.root,
             engine: RefCell::new(engine),
             open: Cell::new(0),
             unfenced: Cell::new(false),
@@ -412,6 +415,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// assert_eq!(region.root().hits.get(), 5);
     /// # Ok::<(), indelible::Error>(())
     /// ```
+    #[inline]
     #[track_caller]
     pub fn store<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>, value: T) {
         let at = self.place(word.address());
@@ -490,21 +494,25 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 
     /// The word at this offset, as the transaction sees it.
+    #[inline]
     fn view(&self, at: usize) -> u64 {
         self.engine.borrow().pending.get(at).unwrap_or_else(|| self.medium.map().load(at))
     }
 
+    #[inline]
     fn set_pending(&self, at: usize, value: u64, origin: Origin) {
         self.any_pending.set(true);
         self.engine.borrow_mut().pending.set(at, value, origin);
     }
 
     /// The offset of a word that lies where objects do.
+    #[inline]
     fn offset_of(&self, address: usize) -> Option<usize> {
         let at = self.medium.map().offset_of(address, size_of::<u64>())?;
-        (at >= self.engine.borrow().layout.root()).then_some(at)
+        (at >= self.root).then_some(at)
     }
 
+    #[inline]
     #[track_caller]
     fn place(&self, address: usize) -> usize {
         match self.offset_of(address) {

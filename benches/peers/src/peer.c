@@ -6,6 +6,7 @@
 POBJ_LAYOUT_BEGIN(peers);
 POBJ_LAYOUT_ROOT(peers, struct root);
 POBJ_LAYOUT_TOID(peers, struct node);
+POBJ_LAYOUT_TOID(peers, struct tree);
 POBJ_LAYOUT_END(peers);
 
 struct node { /* 48 bytes */
@@ -18,9 +19,16 @@ struct line {
 	uint64_t word, rest[7];
 };
 
+struct tree {
+	uint64_t key, value;
+	TOID(struct tree) left, right;
+};
+
 struct root {
 	struct line words[64]; /* each in a line of its own */
 	TOID(struct node) list;
+	TOID(struct tree) tree;
+	PMEMoid slots[64];
 };
 
 static PMEMobjpool *pool;
@@ -102,6 +110,61 @@ int peer_clear(void)
 		POBJ_FREE(&node);
 	}
 	return 0;
+}
+
+uint64_t peer_traverse(void)
+{
+	uint64_t sum = 0;
+	for (TOID(struct node) node = D_RO(root)->list; !TOID_IS_NULL(node); node = D_RO(node)->next)
+		sum += D_RO(node)->id;
+	return sum;
+}
+
+/* A balanced search tree of the keys from `from` to `to`. */
+static TOID(struct tree) build(uint64_t from, uint64_t to)
+{
+	TOID(struct tree) tree = TOID_NULL(struct tree);
+	if (from == to)
+		return tree;
+	uint64_t middle = from + (to - from) / 2;
+	TOID(struct tree) left = build(from, middle), right = build(middle + 1, to);
+	POBJ_NEW(pool, &tree, struct tree, NULL, NULL);
+	*D_RW(tree) = (struct tree){ .key = middle, .value = middle, .left = left, .right = right };
+	return tree;
+}
+
+void peer_build(uint64_t count)
+{
+	D_RW(root)->tree = build(0, count);
+}
+
+uint64_t peer_find(uint64_t key)
+{
+	TOID(struct tree) tree = D_RO(root)->tree;
+	while (!TOID_IS_NULL(tree)) {
+		const struct tree *at = D_RO(tree);
+		if (key == at->key)
+			return at->value;
+		tree = key < at->key ? at->left : at->right;
+	}
+	return UINT64_MAX;
+}
+
+/* A new object of so many bytes takes the place of the one in a slot, which is freed. */
+int peer_churn(uint64_t slot, uint64_t size, uint64_t value)
+{
+	struct pobj_action actions[4];
+	int count = 0;
+	PMEMoid *at = &D_RW(root)->slots[slot], old = *at;
+	PMEMoid new = pmemobj_reserve(pool, &actions[count++], size, 0);
+	if (OID_IS_NULL(new))
+		return -1;
+	pmemobj_memset(pool, pmemobj_direct(new), (int)value, size, 0);
+	pmemobj_set_value(pool, &actions[count++], &at->pool_uuid_lo, new.pool_uuid_lo);
+	pmemobj_set_value(pool, &actions[count++], &at->off, new.off);
+	if (!OID_IS_NULL(old))
+		pmemobj_defer_free(pool, old, &actions[count++]);
+	return pmemobj_publish(pool, actions, count);
 }
 
 /* --- floors: the instruction that indelible has chosen on this CPU --- */
