@@ -17,7 +17,9 @@ mod cpu;
 #[path = "x86_64.rs"]
 mod cpu;
 
-pub(crate) use copy::{Route, plan};
+pub(crate) use copy::Route;
+#[cfg(feature = "power")]
+pub(crate) use copy::plan;
 pub(crate) use cpu::{fence, prefetch};
 pub(crate) use plan::Plan;
 

@@ -22,13 +22,22 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Streams copies of at least `cut_over` bytes.
+    /// Everything goes through the cache.
+    #[inline]
+    pub(crate) fn through_cache(start: usize, before: usize, len: usize) -> Self {
+        Plan { start, before, head: len, streamed: 0, tail: 0 }
+    }
+
+    /// The lines that the copy fills are streamed if it has at least `cut_over` bytes, or if nothing but whole
+    /// lines becomes durable.
+    #[inline]
     pub(crate) fn new(start: usize, before: usize, len: usize, cut_over: usize) -> Self {
-        if len < cut_over {
-            return Plan { start, before, head: len, streamed: 0, tail: 0 };
-        }
         let to = start + before;
-        let head = (to.next_multiple_of(LINE) - to).min(len);
+        let head = to.wrapping_neg() % LINE;
+        let whole = before == 0 && head == 0 && len.is_multiple_of(LINE);
+        if len < head + LINE || (len < cut_over && !whole) {
+            return Self::through_cache(start, before, len);
+        }
         let streamed = (len - head) / LINE * LINE;
         Plan { start, before, head, streamed, tail: len - head - streamed }
     }
@@ -72,7 +81,8 @@ mod tests {
                         "{plan:?}"
                     );
                     assert_eq!(tail.end, len, "{plan:?}");
-                    assert!(len >= cut_over || streamed.is_empty(), "{plan:?}");
+                    let whole = before == 0 && start.is_multiple_of(LINE) && len.is_multiple_of(LINE);
+                    assert!(len >= cut_over || whole || streamed.is_empty(), "{plan:?}");
                     let past = start + before + streamed.start..start + before + streamed.end;
                     let mut touched: BTreeMap<usize, (usize, usize)> =
                         lines(start, before + len).map(|line| (line, (0, 0))).collect();
