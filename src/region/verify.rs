@@ -226,6 +226,10 @@ impl<M: MediumImpl> Walk<'_, M> {
         let room = map.len() - at;
         match info.byte_len(header.count) {
             Some(len) if len <= room => Ok(Object { at, len, info }),
+            _ if !info.counted() && header.count != 1 => bad(
+                format!("a block header for {} elements at {at:#x}", header.count),
+                format!("1, because {} is no slice", info.display_name()),
+            ),
             _ => bad(
                 format!("{} elements at {at:#x}, {PAST_THE_END}", header.count),
                 format!("a count that fits into {room} bytes"),

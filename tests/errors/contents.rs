@@ -256,6 +256,86 @@ fn an_object_where_the_heap_puts_none_is_refused() {
     assert_eq!(bank.root().history.get().map(<[u64]>::len), Some(1999));
 }
 
+/// What a program keeps in a byte slice may look like a block: it is one only where no other object lies.
+#[test]
+fn a_block_header_forged_inside_an_object_is_refused_in_either_order() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    let good = bank(&path);
+    let (accounts, history) = (good.root(), good.root() + 32);
+    let account = good.follow(accounts);
+    let inside = good.follow(history) + 4096;
+    let slot = (inside & !4095) + 16;
+    for (case, at, like, link, where_) in [
+        ("forged: an account inside the history", slot, account, accounts, "root.accounts"),
+        (
+            "forged: a name inside the history",
+            slot,
+            good.follow(account + 24),
+            account + 24,
+            "root.accounts.name",
+        ),
+        ("forged: another page of the history", slot + 2048, account, account + 16, "root.accounts.next"),
+    ] {
+        let mut forged = good.clone();
+        let count = if like == account { 1 } else { 8 };
+        forged.0[at..at + 32].fill(0);
+        forged.forge(at, count, like).set(link, at.wrapping_sub(link) as u64).write(&path);
+        let error = refused_to_open::<Bank>(&folder, case, "restore the file from a copy", &path);
+        assert_error!(error, Error::Damaged { place, .. } if place == where_ || place == "root.history");
+    }
+    good.write(&path);
+    assert_good(&path);
+}
+
+#[test]
+fn a_count_that_no_such_object_has_is_refused() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    let good = bank(&path);
+    let account = good.follow(good.root());
+    let (name, history) = (good.follow(account + 24), good.follow(good.root() + 32));
+    let most = (1 << 48) - 1;
+    for (case, at, count, where_) in [
+        ("count: two roots", good.root(), 2, "root"),
+        ("count: no account", account, 0, "root.accounts"),
+        ("count: two accounts", account, 2, "root.accounts"),
+        ("count: more text than there is", name, most, "root.accounts.name"),
+        ("count: more numbers than there are", history, most, "root.history"),
+        ("count: one number more than there is room for", history, good.0.len() as u64 / 8, "root.history"),
+    ] {
+        let mut damaged = good.clone();
+        damaged.forge(at, count, at).write(&path);
+        let error = refused_to_open::<Bank>(&folder, case, "restore the file from a copy", &path);
+        assert_error!(error, Error::Damaged { place, .. } if place == where_);
+    }
+}
+
+/// Two objects that lead to each other and that nothing else leads to are free memory; one of them that the
+/// root leads to as well is in a circle.
+#[test]
+fn a_circle_of_owners_is_refused() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    let good = bank(&path);
+    let first = good.follow(good.root());
+    let second = good.follow(first + 16);
+    let third = good.follow(second + 16);
+    let to = |slot: usize, target: usize| target.wrapping_sub(slot) as u64;
+    for (case, slot, target, where_) in [
+        ("circle: of two", second + 16, first, "root.accounts.next.next"),
+        ("circle: of three", third + 16, first, "root.accounts.next ×3"),
+        ("circle: not with the first", third + 16, second, "root.accounts.next ×3"),
+        ("circle: with the root", first + 16, good.root(), "root.accounts.next"),
+        ("circle: into the middle of another", first + 16, second + 16, "root.accounts.next"),
+    ] {
+        let mut damaged = good.clone();
+        damaged.set(slot, to(slot, target)).write(&path);
+        let error = refused_to_open::<Bank>(&folder, case, "restore the file from a copy", &path);
+        assert_error!(error, Error::Damaged { place, offset, .. } if place == where_ && offset == slot as u64);
+    }
+}
+
 /// Which of its fields is wrong can't be told, and so the first one is not blamed.
 #[test]
 fn an_object_that_is_no_value_of_its_type_is_named_itself() {

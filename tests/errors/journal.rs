@@ -133,6 +133,31 @@ fn a_record_may_not_make_what_open_would_refuse() {
     assert_eq!(opened(&path), (33, true, true));
 }
 
+/// Two records are outstanding, and the entries of each are looked at.
+#[test]
+fn both_records_are_checked() {
+    let folder = Folder::new();
+    let path = folder.join("x");
+    let (image, record) = killed(&folder);
+    let other = if record == image.slot(0) { image.slot(1) } else { image.slot(0) };
+    let mut two = image.clone();
+    // The next record: the same words again, with another value for one.
+    for word in 0..7 {
+        two.set(other + word * 8, image.word(record + word * 8));
+    }
+    two.set(other, image.word(record) + 1).set(Image::entry(other, 0) + 8, 44).sign_record(other);
+    two.write(&path);
+    assert_eq!(opened(&path), (44, true, true), "replayed in the order of their numbers");
+    for (case, bad) in
+        [("journal: the older record of two", record), ("journal: the newer record of two", other)]
+    {
+        let mut damaged = two.clone();
+        damaged.set(Image::entry(bad, 1), image.root() as u64 - 16).sign_record(bad).write(&path);
+        let error = refused_to_open::<Bank>(&folder, case, "restore the file from a copy", &path);
+        assert_error!(error, Error::Damaged { place, offset, .. } if place == "journal" && offset == bad as u64);
+    }
+}
+
 #[test]
 fn numbers_that_no_region_reaches_are_damage() {
     let folder = Folder::new();

@@ -115,12 +115,11 @@ impl Rebuild {
         });
         let mut unreached = 0;
         let mut unallocated = 0;
-        for grain in heap.start / GRAIN..heap.end / GRAIN {
-            match (self.covered.get(grain), free.get(grain)) {
-                (false, false) => unreached += GRAIN,
-                (true, true) => unallocated += GRAIN,
-                _ => {}
-            }
+        // A heap begins and ends with a page, and so with a word of bits.
+        for word in heap.start / GRAIN / 64..heap.end / GRAIN / 64 {
+            let (covered, free) = (self.covered.word(word), free.word(word));
+            unreached += (!(covered | free)).count_ones() as usize * GRAIN;
+            unallocated += (covered & free).count_ones() as usize * GRAIN;
         }
         (unreached, unallocated)
     }

@@ -88,9 +88,14 @@ impl Bitmap {
         self.0[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// The word of bits with this index.
+    /// The 64 bits with this index.
     #[inline]
-    pub(crate) fn word(&mut self, index: usize) -> &mut u64 {
+    pub(crate) fn word(&self, index: usize) -> u64 {
+        self.0[index]
+    }
+
+    #[inline]
+    pub(crate) fn word_mut(&mut self, index: usize) -> &mut u64 {
         &mut self.0[index]
     }
 

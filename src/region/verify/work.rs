@@ -151,7 +151,7 @@ impl Waiting {
     }
 
     fn add(&mut self, at: usize) {
-        *self.bits.word(at / GRANULE / 64) |= 1 << (at / GRANULE % 64);
+        *self.bits.word_mut(at / GRANULE / 64) |= 1 << (at / GRANULE % 64);
         self.chunks[at / CHUNK] += 1;
         self.total += 1;
     }
@@ -166,7 +166,7 @@ impl Waiting {
                 if self.chunks[chunk] == 0 || left == 0 {
                     break;
                 }
-                let word = self.bits.word(index);
+                let word = self.bits.word_mut(index);
                 while *word != 0 && left > 0 {
                     each((index * 64 + word.trailing_zeros() as usize) * GRANULE);
                     *word &= *word - 1;
