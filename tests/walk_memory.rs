@@ -6,7 +6,7 @@
 //! the walk, the search for a path, and the heap's state of the region that is open at the end. The same with
 //! ten million objects: `cargo run --release --example open_time`.
 
-use indelible::medium::{MemoryFileSystem, PageCache};
+use indelible::medium::{Emulated, MemoryFileSystem, PageCache};
 use indelible::{Error, Link, Options, Persistent, Region, Result, Word};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -36,6 +36,8 @@ type Flushed<'t> = indelible::Pm<'t, Node, indelible::state::Flushed>;
 const COUNT: u64 = 1_000_000;
 const LEN: u64 = 90 << 20;
 const CHUNK: u64 = 512 << 10;
+/// What a child is told instead of a path.
+const EMPTY: &str = "empty";
 const CASE: &str = "INDELIBLE_WALK_MEMORY";
 
 fn options() -> Options {
@@ -134,6 +136,13 @@ fn status(name: &str) -> u64 {
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CASE) else { return };
+    if path == EMPTY {
+        let before = status("VmHWM");
+        let root = Root { node: Link::null(), all: Link::null() };
+        let region = Region::<Root, Emulated>::new(8 << 30, root).expect("address space");
+        println!("result {} 0 {}", status("VmHWM") - before, region.usage().expect("good").objects);
+        return;
+    }
     let files = || status("RssShmem") + status("RssFile");
     let (before, files_before) = (status("VmHWM"), files());
     // SAFETY: the file is the test's own.
@@ -147,6 +156,15 @@ fn child() {
         Err(Error::Damaged { place, .. }) => println!("result {} damaged {place}", peak - before),
         Err(other) => panic!("{other}"),
     }
+}
+
+/// It took 590 MB when the heap's tables were written to be made.
+#[test]
+fn an_empty_region_of_8_gib_takes_next_to_no_memory() {
+    let result = open_in_child(Path::new(EMPTY));
+    let used: u64 = result[0].parse().expect("a number");
+    println!("an empty region of 8 GiB: {} KiB", used / 1024);
+    assert!(used < 8 << 20, "{used} bytes");
 }
 
 fn open_in_child(path: &Path) -> Vec<String> {

@@ -4,6 +4,11 @@
 //! A block of at most 1,024 bytes lies in a *slot* of a 4 KiB page whose slots all have one size class; a
 //! larger one lies in *units* of 256 bytes ([`units`]). Where a block may lie, its [`Footprint`], is a
 //! function of its size and alignment, so that open can check it and rebuild this state from what it found.
+//!
+//! Allocation and free take a bounded number of steps, amortised: a slot is a bit of the first page in its
+//! class's list; a run of units is looked for in a few bins, among the first eight runs of each, and joined
+//! with its neighbours through their tags. The exception is a large object for which there is no run: then the
+//! empty pages that were kept back return to the units, each of which a free has paid for.
 
 mod rebuild;
 pub(crate) mod units;

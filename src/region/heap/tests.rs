@@ -105,3 +105,94 @@ fn an_absurd_size_is_refused() {
         assert_eq!(heap.allocate(1 << shift, 4096), None);
     }
 }
+
+/// xorshift64, so that a run is the same each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % most as u64) as usize
+    }
+
+    /// Mostly small objects, some of a few hundred bytes, few of several pages.
+    fn size(&mut self) -> usize {
+        match self.below(100) {
+            0..70 => 8 + self.below(120),
+            70..95 => 128 + self.below(900),
+            _ => 1024 + self.below(15_000),
+        }
+    }
+}
+
+/// Live bytes over file bytes in a long run, whose live bytes go up and down between 4 and 8 MiB, and in
+/// which sizes and lifetimes are mixed. The file grows by 64 KiB where nothing else helps, so that what it
+/// has beyond the live bytes is fragmentation. `cargo test --lib fragmentation -- --nocapture` prints it.
+#[test]
+fn fragmentation_stays_bounded_in_a_long_run() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut end = 256 * PAGE;
+    let mut heap = Heap::new(PAGE..end);
+    let mut live: Vec<(usize, usize)> = Vec::new();
+    let (mut live_bytes, mut peak, mut most_steps) = (0, 0, 0);
+    println!("{:>10} {:>12} {:>12} {:>6}", "operations", "live bytes", "file bytes", "ratio");
+    for operation in 1..=1_200_000 {
+        // Up for 60,000 operations, down for 60,000, and so on.
+        let up = operation / 60_000 % 2 == 0;
+        let allocate =
+            live_bytes < 4 << 20 || live_bytes < 8 << 20 && random.below(100) < if up { 65 } else { 35 };
+        if allocate {
+            let size = random.size();
+            let at = loop {
+                heap.units.steps.set(0);
+                let found = heap.allocate(size, 8);
+                most_steps = most_steps.max(heap.units.steps.get());
+                match found {
+                    Some(at) => break at,
+                    None => {
+                        end += 16 * PAGE;
+                        heap.extend(end);
+                    }
+                }
+            };
+            live.push((at, size));
+            live_bytes += size;
+        } else {
+            // Half of what is freed is young, half of any age.
+            let young = live.len().min(64);
+            let index = match random.below(2) {
+                0 => live.len() - 1 - random.below(young),
+                _ => random.below(live.len()),
+            };
+            let (at, size) = live.swap_remove(index);
+            heap.free(at, size, 8);
+            live_bytes -= size;
+        }
+        peak = peak.max(live_bytes);
+        if operation % 60_000 == 0 {
+            println!("{operation:>10} {live_bytes:>12} {end:>12} {:>6.3}", live_bytes as f64 / end as f64);
+        }
+    }
+    let ratio = peak as f64 / end as f64;
+    println!("at the peak {peak} live bytes of {end}: {ratio:.3}; at most {most_steps} runs looked at");
+    assert!(ratio > 0.7, "{peak} live bytes of {end}");
+    // Each search looks at no more than eight runs of each of a few bins.
+    assert!(most_steps <= 2 * 10 * 8, "{most_steps}");
+}
+
+/// What no allocation has touched costs nothing, and growth copies nothing that was not touched.
+#[test]
+fn a_table_keeps_what_it_has_when_it_grows() {
+    let mut table: Zeroed<u64> = Zeroed::new(1_000);
+    table[999] = 7;
+    for len in [1_001, 300_000, (1 << 22) + 5, (2 << 22) + 1, 3 << 22] {
+        let last = table.len() - 1;
+        table[last] += 1;
+        table.extend(len);
+        assert_eq!((table.len(), table[last] > 0, table[last + 1], table[len - 1]), (len, true, 0, 0));
+    }
+    assert_eq!(table[999], 8);
+    assert_eq!(table[(1 << 22) + 4], 1);
+}

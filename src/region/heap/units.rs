@@ -33,6 +33,9 @@ pub(crate) struct Units {
     heads: [u32; BINS],
     /// One bit for each bin that has a run.
     occupied: [u64; BINS / 64],
+    /// Free runs that were looked at.
+    #[cfg(test)]
+    pub(super) steps: std::cell::Cell<usize>,
 }
 
 /// The bin of a run of `len` units: exact below 8, then eight steps for each power of two.
@@ -61,7 +64,13 @@ fn checked(count: usize) -> usize {
 impl Units {
     /// Nothing is free yet.
     pub(crate) fn new(count: usize) -> Self {
-        Units { tags: Zeroed::new(checked(count)), heads: [NONE; BINS], occupied: [0; BINS / 64] }
+        Units {
+            tags: Zeroed::new(checked(count)),
+            heads: [NONE; BINS],
+            occupied: [0; BINS / 64],
+            #[cfg(test)]
+            steps: std::cell::Cell::new(0),
+        }
     }
 
     pub(crate) fn extend(&mut self, count: usize) {
@@ -163,6 +172,8 @@ impl Units {
             if first == NONE {
                 return None;
             }
+            #[cfg(test)]
+            self.steps.set(self.steps.get() + 1);
             let start = first as usize - 1;
             let tag = self.tags[start];
             let len = tag.len as usize;
