@@ -572,7 +572,7 @@ fn every_byte_is_protected_or_shows_its_change_in_its_own_field() {
             .iter()
             .flat_map(|variant| {
                 let len = variant.image.0.len();
-                let middle = len / 2 & !7;
+                let middle = (len / 2) & !7;
                 [(variant, 0..middle), (variant, middle..len)]
             })
             .enumerate()
