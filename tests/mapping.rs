@@ -310,6 +310,7 @@ fn a_file_keeps_what_was_persisted_and_has_a_block_for_each_byte() {
     assert_eq!(&mapping.bytes()[..6], b"magic\0");
     let [a, b] = mapping.parts([10..13, 20_000..30_000]).unwrap();
     let _ = Mapping::fence((a.copy(b"abc"), b.copy(&[9; 10_000]))).unwrap();
+    mapping.deep_flush().unwrap(); // an fsync here
     drop(mapping);
     let mut found = vec![0; 64 << 10];
     std::fs::File::open(&path).unwrap().read_exact_at(&mut found, 0).unwrap();

@@ -56,7 +56,8 @@
 //! | … with `PMEM2_F_MEM_NOFLUSH` | [`Part::write`] and `copy_from_slice` |
 //! | `pmem2_get_memset_fn`, `pmem2_get_memmove_fn` | [`Part::write`] with `fill` or `copy_within`, then [`Bytes::persist`] |
 //! | an 8-byte store and `pmem2_persist` | [`Part::store`], then [`Bytes::fence`] |
-//! | `pmem2_badblock_next` and its kin | not here: a read of a bad block is a `SIGBUS`; see `ndctl list --media-errors` |
+//! | `pmem2_deep_flush` | [`Mapping::deep_flush`], always of the whole |
+//! | `pmem2_badblock_next` and its kin | [`Mapping::open`] refuses a file with bad blocks ([`Error::BadBlocks`] has them), unless [`Options::allow_bad_blocks`](crate::Options::allow_bad_blocks) |
 //! | `pmem2_map_delete`, `pmem2_source_delete` | [`Mapping::close`], or dropping it |
 
 #![allow(unsafe_code)]
@@ -72,7 +73,7 @@ pub use flushed_bytes::FlushedBytes;
 pub use part::Part;
 
 use crate::error::{Error, Result};
-use crate::medium::{Emulated, MapSync, Writable};
+use crate::medium::{Emulated, FileMedium, MapSync, Writable};
 use place::Place;
 use std::fmt;
 use std::ops::Range;
@@ -174,6 +175,24 @@ impl<M: Writable> Mapping<M> {
     pub fn part(&mut self, range: Range<usize>) -> Result<Part<'_, M>> {
         let [part] = self.parts([range])?;
         Ok(part)
+    }
+
+    /// Lets the memory controllers write out their own buffers too, which ADR would do at a power failure: for
+    /// what shall survive even if that fails. Slow, and not needed for `Persisted` bytes to be durable. As
+    /// [`Region::deep_flush`](crate::Region::deep_flush), for the whole mapping: the kernel has no call for a part
+    /// of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Region::deep_flush`](crate::Region::deep_flush).
+    #[track_caller]
+    pub fn deep_flush(&self) -> Result<()>
+    where
+        M: FileMedium,
+    {
+        self.medium.check()?;
+        self.medium.fence(Location::caller())?;
+        self.medium.file().deep_flush()
     }
 
     /// Unlocks the file. What is `Persisted` is durable without it; dropping a mapping does the same.

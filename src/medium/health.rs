@@ -143,7 +143,7 @@ mod tests {
         let region: Region<Counter, PageCache> =
             create(&path, LEN, Counter { hits: Word::new(0) }, &Options::new()).unwrap();
         region.close().unwrap();
-        let file = OpenFile::open(&path, Access::Write).unwrap();
+        let file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
         if extents::of(&file.file).is_ok_and(|extents| extents.is_empty()) || extents::of(&file.file).is_err()
         {
             eprintln!("not run: the file system does not tell where its files are");
@@ -159,14 +159,14 @@ mod tests {
     }
 
     fn open(path: &Path, tree: &Tree, options: &Options) -> Result<Region<Counter, PageCache>> {
-        let mut file = OpenFile::open(path, Access::Write).unwrap();
+        let mut file = OpenFile::open(path, Access::Write, &Options::new()).unwrap();
         file.sysfs = tree.sysfs();
         open_file(file, options)
     }
 
     /// Says that the sectors which hold these bytes of the file are bad.
     fn make_bad(path: &Path, tree: &Tree, bytes: &[Range<u64>]) {
-        let extents = extents::of(&OpenFile::open(path, Access::Write).unwrap().file).unwrap();
+        let extents = extents::of(&OpenFile::open(path, Access::Write, &Options::new()).unwrap().file).unwrap();
         let place = |at: u64| {
             let inside =
                 |extent: &&extents::Extent| (extent.logical..extent.logical + extent.len).contains(&at);
@@ -236,7 +236,7 @@ mod tests {
         }
         let path = tree.0.path().join("device");
         fs::write(&path, "").unwrap();
-        let mut file = OpenFile::open(&path, Access::Write).unwrap();
+        let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
         (file.device, file.dev, file.sysfs) = (true, (252, 1), tree.sysfs());
         file
     }
