@@ -4,6 +4,8 @@
 //! ```text
 //! dax-guest region WHAT PATH [assume=memory_controller|cpu_cache] [allow=tmpfs]
 //! dax-guest wipe DEVICE
+//! dax-guest migrate LEDGER          # to another root type, or back
+//! dax-guest back LEDGER             # back, if it was migrated
 //! ```
 //!
 //! `WHAT` is a medium: a region is made on it, used, opened again and compared. Or it is one of these, with a
@@ -14,6 +16,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod count;
+mod migrate;
 
 use indelible::medium::{
     Auto, FileMedium, MapSync, MemoryFileSystem, PageCache, PersistenceDomain, Writable,
@@ -263,6 +266,8 @@ fn run(words: &[String]) -> Result<(), String> {
             println!("{line}");
             Ok(())
         }
+        ("migrate", [path]) => migrate::there_or_back(Path::new(path)).map_err(|error| error.to_string()),
+        ("back", [path]) => migrate::back(Path::new(path)).map_err(|error| error.to_string()),
         ("second", [path, settings @ ..]) => {
             println!("{}", second(Path::new(path), &options(settings)?));
             Ok(())
