@@ -167,3 +167,39 @@ fn an_applications_own_error_is_shown_as_it_is() {
     let error = bank.transact(|_, _| Err::<(), _>(Error::other("insufficient funds"))).expect_err("aborted");
     check("transaction: an application's own reason", &error, folder.path());
 }
+
+/// The chapter "On real hardware": every error that it shows is one of the snapshot's, and it names every
+/// outcome that the matrix of `tests/dax` has.
+#[test]
+fn the_book_shows_the_errors_of_real_hardware_as_they_are() {
+    let _alone = crate::support::Folder::new();
+    if blessing() {
+        return; // the snapshot is not whole yet
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("book/src/on-real-hardware.md")).expect("the page");
+    // What can't be told from the place that the text is about.
+    let plain = |text: &str| text.split_once(": ").map_or(text, |(_, rest)| rest).trim_end().to_string();
+    let known: Vec<(String, String)> = read()
+        .into_values()
+        .filter_map(|body| body.split_once('\n').map(|(variant, text)| (variant.to_string(), plain(text))))
+        .collect();
+    let mut shown = std::collections::BTreeSet::new();
+    for block in page.split("```text\n").skip(1) {
+        let text = plain(block.split("\n```").next().unwrap_or_default());
+        let found = known.iter().find(|(_, known)| *known == text);
+        shown.insert(found.unwrap_or_else(|| panic!("no such error: {text}")).0.clone());
+    }
+    let matrix = std::fs::read_to_string(root.join("tests/dax/matrix")).expect("the matrix");
+    for line in matrix.lines() {
+        let Some((_, refused)) = line.split_once(" refused ") else { continue };
+        let variant = refused.split([' ', ',']).next().unwrap_or_default();
+        assert!(
+            page.contains(&format!("`{variant}`")),
+            "the page does not name {variant}, which the matrix has"
+        );
+        // The one that has a text for each medium.
+        assert!(variant == "Unsupported" || shown.contains(variant), "the page does not show {variant}");
+    }
+    assert!(shown.contains("BadBlocks") && shown.contains("UnsafeShutdown"));
+}
