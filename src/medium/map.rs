@@ -3,18 +3,20 @@
 //! # Safety
 //!
 //! `base` is the start of `reserved` bytes of address space that belong to this value alone and stay until
-//! it is dropped; the first `len` of them are mapped readable and writable. Their provenance is exposed,
+//! it is dropped, but for those behind `len` once `torn` is set, which are never touched again; the first `len` of them are mapped readable and writable. Their provenance is exposed,
 //! because links are resolved by address. `load` and `store` are atomic and checked against `len`, and so
 //! are free of data races and out-of-bounds accesses whatever they are called with; that the words stored
 //! make sense to the types above is the business of `tx` and `region`.
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
-use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
+use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes in the smallest unit of a mapping, and of a region's length.
 pub(crate) const PAGE: usize = 4096;
@@ -26,6 +28,8 @@ pub(crate) struct Map {
     base: NonNull<u8>,
     len: AtomicUsize,
     reserved: usize,
+    /// What lies behind `len` may be another's by now; see [`Map::mend`].
+    torn: AtomicBool,
     /// What was reserved, before alignment.
     outer: (NonNull<u8>, usize),
     /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
@@ -66,6 +70,7 @@ impl Map {
             base,
             len: AtomicUsize::new(0),
             reserved,
+            torn: AtomicBool::new(false),
             outer: (outer, outer_len),
             process: std::process::id(),
         })
@@ -73,14 +78,15 @@ impl Map {
 
     /// Puts zeroed anonymous memory over the range from the present length to `to`.
     pub(crate) fn extend_anonymous(&self, to: usize) -> io::Result<()> {
-        self.extend(to, |at, len| {
-            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet.
+        self.extend(to, |len| {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
             unsafe {
                 rustix::mm::mmap_anonymous(
-                    at.cast(),
+                    ptr::null_mut(),
                     len,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+                    access,
+                    MapFlags::PRIVATE | MapFlags::NORESERVE,
                 )
             }
         })
@@ -88,38 +94,50 @@ impl Map {
 
     /// Maps the file over the range from the present length to `to`.
     pub(crate) fn extend_file(&self, to: usize, file: &File, flags: MapFlags) -> io::Result<()> {
-        let from = self.len();
-        self.extend(to, |at, len| {
-            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet. That
-            // nobody else writes or truncates the file is the promise of whoever opened the region.
-            unsafe {
-                rustix::mm::mmap(
-                    at.cast(),
-                    len,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    flags | MapFlags::FIXED,
-                    file,
-                    from as u64,
-                )
-            }
+        let from = self.len() as u64;
+        self.extend(to, |len| {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            // SAFETY: as above. That nobody else writes or truncates the file is the promise of whoever opened
+            // the region.
+            unsafe { rustix::mm::mmap(ptr::null_mut(), len, access, flags, file, from) }
         })
     }
 
+    /// Lets `map` make a mapping anywhere, and moves it to the end of what is mapped. On failure everything is
+    /// as it was.
+    ///
+    /// Not with `MAP_FIXED`: the kernel takes away what is there first, and asks the file system only then
+    /// (Linux mm/mmap.c, `mmap_region`). Where that says no, as ext4 does to `MAP_SYNC`, a hole is left in the
+    /// reservation, into which another thread's mapping may go.
     fn extend(
         &self,
         to: usize,
-        map: impl FnOnce(*mut u8, usize) -> rustix::io::Result<*mut std::ffi::c_void>,
+        map: impl FnOnce(usize) -> rustix::io::Result<*mut c_void>,
     ) -> io::Result<()> {
         let from = self.len();
         assert!(from <= to && to <= self.reserved && from.is_multiple_of(PAGE) && to.is_multiple_of(PAGE));
         if from == to {
             return Ok(());
         }
+        if self.torn.load(Ordering::Acquire) {
+            return Err(Errno::NOMEM.into());
+        }
+        let len = to - from;
+        let new = map(len)?;
         // SAFETY: `from < to <= reserved`.
-        let at = unsafe { self.base.add(from) };
-        map(at.as_ptr(), to - from)?;
+        let at = unsafe { self.base.add(from) }.as_ptr().cast();
         // SAFETY: the range was just mapped; a child of `fork` shall not have it (madvise(2)).
-        unsafe { rustix::mm::madvise(at.as_ptr().cast(), to - from, Advice::LinuxDontFork)? };
+        let moved = unsafe { rustix::mm::madvise(new, len, Advice::LinuxDontFork) }.and_then(|()| {
+            // SAFETY: nothing refers to the new mapping yet; where it goes is this value's own reservation, and
+            // not in use.
+            let moved = unsafe { rustix::mm::mremap_fixed(new, len, len, MremapFlags::MAYMOVE, at) };
+            moved.map(drop).inspect_err(|_| self.mend(at, len))
+        });
+        if let Err(errno) = moved {
+            // SAFETY: it was mapped just now, was not moved, and nothing refers to it.
+            let _ = unsafe { rustix::mm::munmap(new, len) };
+            return Err(errno.into());
+        }
         self.len.store(to, Ordering::Release);
         Ok(())
     }
@@ -127,6 +145,25 @@ impl Map {
     /// The process that has this memory.
     pub(crate) fn process(&self) -> u32 {
         self.process
+    }
+
+    /// After a move that failed: the kernel may have taken the reservation away there, or not (mremap(2) does
+    /// not say; only for want of the kernel's own memory it does).
+    fn mend(&self, at: *mut c_void, len: usize) {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: such a mapping replaces nothing (mmap(2), since Linux 4.17; older kernels choose another
+        // address).
+        let hole = unsafe { rustix::mm::mmap_anonymous(at, len, ProtFlags::empty(), flags) };
+        match hole {
+            Ok(there) if there == at => return,
+            Ok(elsewhere) => {
+                // SAFETY: it was mapped just now, and nothing refers to it.
+                let _ = unsafe { rustix::mm::munmap(elsewhere, len) };
+            }
+            Err(_) => {}
+        }
+        // What is there may be the reservation still, or another's. It is left alone from now on.
+        self.torn.store(true, Ordering::Release);
     }
 
     /// Bytes that are mapped.
@@ -207,9 +244,11 @@ impl Drop for Map {
         if self.process != std::process::id() {
             return; // a child of `fork`
         }
-        let (outer, len) = self.outer;
-        // SAFETY: the reservation belongs to this value, and every reference into it borrows it or what
-        // owns it. It can't fail for a range that was mapped.
+        let (outer, whole) = self.outer;
+        let ours = self.address() - outer.addr().get() + self.len();
+        let len = if *self.torn.get_mut() { ours } else { whole };
+        // SAFETY: this much of the reservation belongs to this value, and every reference into it borrows it or
+        // what owns it. It can't fail for a range that was mapped.
         let _ = unsafe { rustix::mm::munmap(outer.as_ptr().cast(), len) };
     }
 }
