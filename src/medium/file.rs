@@ -164,12 +164,26 @@ impl OpenFile {
         if self.device {
             return Ok(());
         }
-        let flags = if extend { FallocateFlags::empty() } else { FallocateFlags::KEEP_SIZE };
-        match retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64)) {
-            Ok(()) => Ok(()),
-            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
-                Err(Error::DiskFull { path: self.path.clone(), needed: len as u64 })
+        let full = || Error::DiskFull { path: self.path.clone(), needed: len as u64 };
+        // Beyond this limit the kernel sends SIGXFSZ, which ends the process (setrlimit(2)).
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if extend && limit.is_some_and(|limit| len as u64 > limit) {
+            return Err(full());
+        }
+        let fallocate = |flags| retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64));
+        let allocated = if extend {
+            fallocate(FallocateFlags::empty())
+        } else {
+            // Blocks that a copy shares (`cp --reflink`) would need room when they are written, which is too late.
+            // fallocate(2): EOPNOTSUPP where the file system shares none.
+            match fallocate(FallocateFlags::UNSHARE_RANGE | FallocateFlags::KEEP_SIZE) {
+                Err(Errno::OPNOTSUPP | Errno::INVAL) => fallocate(FallocateFlags::KEEP_SIZE),
+                other => other,
             }
+        };
+        match allocated {
+            Ok(()) => Ok(()),
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Err(full()),
             Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
                 path: self.path.clone(),
                 what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
