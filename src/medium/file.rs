@@ -12,6 +12,7 @@ use rustix::fs::{FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Magic numbers of `statfs(2)`.
@@ -200,6 +201,22 @@ impl OpenFile {
             return Err(error);
         }
         self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
+    }
+
+    /// The word at this offset, read without mapping it.
+    pub(crate) fn word(&self, at: usize) -> Result<u64> {
+        let mut word = [0; 8];
+        self.file
+            .read_exact_at(&mut word, at as u64)
+            .map_err(|error| Error::from_io("pread", &self.path, error))?;
+        Ok(u64::from_le_bytes(word))
+    }
+
+    /// Drops the pages that are clean and not mapped, so that the device is asked for them
+    /// (posix_fadvise(2), "POSIX_FADV_DONTNEED").
+    pub(crate) fn forget_cache(&self) -> Result<()> {
+        rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed)
+            .map_err(|errno| Error::from_io("posix_fadvise", &self.path, errno.into()))
     }
 
     /// `fsync`.

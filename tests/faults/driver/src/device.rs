@@ -49,10 +49,11 @@ fn fail(what: &str, path: &Path) -> Checked {
         "publish" => bank::write_all(&mut bank, 100, 2),
         _ => Ok(()),
     };
-    let error = match result {
-        Err(error) => error,
-        Ok(()) if what == "close" => bank.close().err().ok_or("it is closed on a failed disk")?,
-        Ok(()) => return Err("it commits on a failed disk".to_string()),
+    let error = match (result, bank.close()) {
+        (Err(error), Err(_)) => error,
+        (Ok(()), Err(error)) if what == "close" => error,
+        (Ok(()), _) => return Err("it succeeds on a failed disk".to_string()),
+        (Err(_), Ok(())) => return Err("a poisoned region is closed as if it were well".to_string()),
     };
     if !matches!(error, Error::Poisoned { .. } | Error::OutcomeUnknown { .. }) {
         return Err(format!("not poisoned: {error}"));

@@ -223,15 +223,18 @@ fn may_be(job: &Job, errno: &str, outcome: &str) -> Result<(), String> {
         }
         // It looks why there is no file.
         "readlink" | "readlinkat" => creates,
+        // A file system that shares no blocks.
+        "fallocate" if label == "unshare" => matches!(errno, "EOPNOTSUPP"),
         // It grows by less than it would like to.
         "fallocate" => matches!(errno, "ENOSPC" | "EDQUOT" | "EFBIG") && job.scenario.name == "grow",
         // What could not be extended is cut to its old length; a longer file would be right too.
         "ftruncate" => true,
         // It asks whether the name is free; `linkat` decides.
-        "statx" | "newfstatat" | "lstat" | "stat" => creates,
+        "statx" | "newfstatat" | "lstat" | "stat" if creates => true,
+        // The name was another's for a moment, and the file is opened again.
+        "newfstatat" | "stat" => label == "region" && errno == "ENOENT",
         // The standard library has another source of randomness.
         "getrandom" => errno == "ENOSYS",
-        "fadvise64" => true,
         _ => false,
     };
     let syncs = matches!(call, "fsync" | "msync") && matches!(job.scenario.act, Act::Change(..) | Act::Close);
