@@ -13,6 +13,7 @@ use rustix::fs::{FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Magic numbers of `statfs(2)`.
@@ -183,12 +184,26 @@ impl OpenFile {
         if self.device {
             return Ok(());
         }
-        let flags = if extend { FallocateFlags::empty() } else { FallocateFlags::KEEP_SIZE };
-        match retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64)) {
-            Ok(()) => Ok(()),
-            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
-                Err(Error::DiskFull { path: self.path.clone(), needed: len as u64 })
+        let full = || Error::DiskFull { path: self.path.clone(), needed: len as u64 };
+        // Beyond this limit the kernel sends SIGXFSZ, which ends the process (setrlimit(2)).
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if extend && limit.is_some_and(|limit| len as u64 > limit) {
+            return Err(full());
+        }
+        let fallocate = |flags| retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64));
+        let allocated = if extend {
+            fallocate(FallocateFlags::empty())
+        } else {
+            // Blocks that a copy shares (`cp --reflink`) would need room when they are written, which is too late.
+            // fallocate(2): EOPNOTSUPP where the file system shares none.
+            match fallocate(FallocateFlags::UNSHARE_RANGE | FallocateFlags::KEEP_SIZE) {
+                Err(Errno::OPNOTSUPP | Errno::INVAL) => fallocate(FallocateFlags::KEEP_SIZE),
+                other => other,
             }
+        };
+        match allocated {
+            Ok(()) => Ok(()),
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Err(full()),
             Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
                 path: self.path.clone(),
                 what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
@@ -205,6 +220,22 @@ impl OpenFile {
             return Err(error);
         }
         self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
+    }
+
+    /// The word at this offset, read without mapping it.
+    pub(crate) fn word(&self, at: usize) -> Result<u64> {
+        let mut word = [0; 8];
+        self.file
+            .read_exact_at(&mut word, at as u64)
+            .map_err(|error| Error::from_io("pread", &self.path, error))?;
+        Ok(u64::from_le_bytes(word))
+    }
+
+    /// Drops the pages that are clean and not mapped, so that the device is asked for them
+    /// (posix_fadvise(2), "POSIX_FADV_DONTNEED").
+    pub(crate) fn forget_cache(&self) -> Result<()> {
+        rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed)
+            .map_err(|errno| Error::from_io("posix_fadvise", &self.path, errno.into()))
     }
 
     /// `fsync`.

@@ -166,7 +166,8 @@ mod tests {
 
     /// Says that the sectors which hold these bytes of the file are bad.
     fn make_bad(path: &Path, tree: &Tree, bytes: &[Range<u64>]) {
-        let extents = extents::of(&OpenFile::open(path, Access::Write, &Options::new()).unwrap().file).unwrap();
+        let extents =
+            extents::of(&OpenFile::open(path, Access::Write, &Options::new()).unwrap().file).unwrap();
         let place = |at: u64| {
             let inside =
                 |extent: &&extents::Extent| (extent.logical..extent.logical + extent.len).contains(&at);

@@ -3,18 +3,21 @@
 //! # Safety
 //!
 //! `base` is the start of `reserved` bytes of address space that belong to this value alone and stay until
-//! it is dropped; the first `len` of them are mapped readable and writable. Their provenance is exposed,
-//! because links are resolved by address. `load` and `store` are atomic and checked against `len`, and so
-//! are free of data races and out-of-bounds accesses whatever they are called with; that the words stored
-//! make sense to the types above is the business of `tx` and `region`.
+//! it is dropped, but for those behind `len` once `torn` is set, which are never touched again; the first `len`
+//! of them are mapped readable and writable. Their provenance is exposed, because links are resolved by
+//! address. `load` and `store` are atomic and checked against `len`, and so are free of data races and
+//! out-of-bounds accesses whatever they are called with; that the words stored make sense to the types above is
+//! the business of `tx` and `region`.
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
-use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
+use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes in the smallest unit of a mapping, and of a region's length.
 pub(crate) const PAGE: usize = 4096;
@@ -28,6 +31,8 @@ pub(crate) struct Map {
     reserved: usize,
     /// Bytes in a page of the kernel's: what mmap(2) and msync(2) count in. At least [`PAGE`].
     page: usize,
+    /// What lies behind `len` may be another's by now; see [`Map::mend`].
+    torn: AtomicBool,
     /// What was reserved, before alignment.
     outer: (NonNull<u8>, usize),
     /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
@@ -73,6 +78,7 @@ impl Map {
             len: AtomicUsize::new(0),
             reserved,
             page,
+            torn: AtomicBool::new(false),
             outer: (outer, outer_len),
             process: std::process::id(),
         })
@@ -82,16 +88,11 @@ impl Map {
     pub(crate) fn extend_anonymous(&self, to: usize) -> io::Result<()> {
         // The rest of the last page is mapped already, and zero.
         let from = self.len().next_multiple_of(self.page).min(to);
-        self.extend(from, to, |at, len| {
-            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet.
-            unsafe {
-                rustix::mm::mmap_anonymous(
-                    at.cast(),
-                    len,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
-                )
-            }
+        self.extend(from, to, |len| {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+            // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+            unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), len, access, flags) }
         })
     }
 
@@ -100,42 +101,52 @@ impl Map {
         // A file that was written where pages are smaller may end inside a page. That page is mapped anew, to
         // the same bytes of the same file: nobody sees a difference.
         let from = self.len() & !(self.page - 1);
-        self.extend(from, to, |at, len| {
-            // SAFETY: `extend` gives a range of this value's own reservation that is not in use yet, but for
-            // the part of a page that shows the same bytes before and afterwards. That nobody else writes or truncates the file is the promise of whoever opened the region.
-            unsafe {
-                rustix::mm::mmap(
-                    at.cast(),
-                    len,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    flags | MapFlags::FIXED,
-                    file,
-                    from as u64,
-                )
-            }
+        self.extend(from, to, |len| {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            // SAFETY: as above. That nobody else writes or truncates the file is the promise of whoever opened
+            // the region.
+            unsafe { rustix::mm::mmap(ptr::null_mut(), len, access, flags, file, from as u64) }
         })
     }
 
-    /// Lets `map` map what lies between `from`, a multiple of the kernel's page, and `to`.
+    /// Lets `map` make a mapping anywhere, and moves it to what lies between `from`, a multiple of the kernel's
+    /// page, and `to`. On failure everything is as it was.
+    ///
+    /// Not with `MAP_FIXED`: the kernel takes away what is there first, and asks the file system only then
+    /// (Linux mm/mmap.c, `mmap_region`). Where that says no, as ext4 does to `MAP_SYNC`, a hole is left in the
+    /// reservation, into which another thread's mapping may go.
     fn extend(
         &self,
         from: usize,
         to: usize,
-        map: impl FnOnce(*mut u8, usize) -> rustix::io::Result<*mut std::ffi::c_void>,
+        map: impl FnOnce(usize) -> rustix::io::Result<*mut c_void>,
     ) -> io::Result<()> {
         assert!(self.len() <= to && from <= to && to <= self.reserved && to.is_multiple_of(PAGE));
         if from == to {
             self.len.store(to, Ordering::Release);
             return Ok(());
         }
+        if self.torn.load(Ordering::Acquire) {
+            return Err(Errno::NOMEM.into());
+        }
         assert!(from.is_multiple_of(self.page));
-        // SAFETY: `from < to <= reserved`.
-        let at = unsafe { self.base.add(from) };
         // As mmap(2) rounds it.
         let len = (to - from).next_multiple_of(self.page);
-        map(at.as_ptr(), len)?;
+        let new = map(len)?;
+        // SAFETY: `from < to <= reserved`.
+        let at = unsafe { self.base.add(from) }.as_ptr().cast();
         // SAFETY: the range was just mapped; a child of `fork` shall not have it (madvise(2)).
-        unsafe { rustix::mm::madvise(at.as_ptr().cast(), len, Advice::LinuxDontFork)? };
+        let moved = unsafe { rustix::mm::madvise(new, len, Advice::LinuxDontFork) }.and_then(|()| {
+            // SAFETY: nothing refers to the new mapping yet. Where it goes is this value's own reservation, and
+            // not in use, but for the part of a page that shows the same bytes before and afterwards.
+            let moved = unsafe { rustix::mm::mremap_fixed(new, len, len, MremapFlags::MAYMOVE, at) };
+            moved.map(drop).inspect_err(|_| self.mend(from, at, len))
+        });
+        if let Err(errno) = moved {
+            // SAFETY: it was mapped just now, was not moved, and nothing refers to it.
+            let _ = unsafe { rustix::mm::munmap(new, len) };
+            return Err(errno.into());
+        }
         self.len.store(to, Ordering::Release);
         Ok(())
     }
@@ -143,6 +154,32 @@ impl Map {
     /// The process that has this memory.
     pub(crate) fn process(&self) -> u32 {
         self.process
+    }
+
+    /// After a move that failed: the kernel may have taken the reservation away there, or not (mremap(2) does
+    /// not say; only for want of the kernel's own memory it does).
+    fn mend(&self, from: usize, at: *mut c_void, len: usize) {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: such a mapping replaces nothing (mmap(2), since Linux 4.17; older kernels choose another
+        // address).
+        let hole = unsafe { rustix::mm::mmap_anonymous(at, len, ProtFlags::empty(), flags) };
+        match hole {
+            Ok(there) if there == at && from < self.len() => {
+                // Half a page of it was in use, where the kernel's pages are large. What is committed is durable.
+                eprintln!(
+                    "indelible: the kernel took away mapped memory; the process is aborted, reopening recovers the region"
+                );
+                std::process::abort();
+            }
+            Ok(there) if there == at => return,
+            Ok(elsewhere) => {
+                // SAFETY: it was mapped just now, and nothing refers to it.
+                let _ = unsafe { rustix::mm::munmap(elsewhere, len) };
+            }
+            Err(_) => {}
+        }
+        // What is there may be the reservation still, or another's. It is left alone from now on.
+        self.torn.store(true, Ordering::Release);
     }
 
     /// Bytes that are mapped.
@@ -236,9 +273,11 @@ impl Drop for Map {
         if self.process != std::process::id() {
             return; // a child of `fork`
         }
-        let (outer, len) = self.outer;
-        // SAFETY: the reservation belongs to this value, and every reference into it borrows it or what
-        // owns it. It can't fail for a range that was mapped.
+        let (outer, whole) = self.outer;
+        let ours = self.address() - outer.addr().get() + self.len();
+        let len = if *self.torn.get_mut() { ours } else { whole };
+        // SAFETY: this much of the reservation belongs to this value, and every reference into it borrows it or
+        // what owns it. It can't fail for a range that was mapped.
         let _ = unsafe { rustix::mm::munmap(outer.as_ptr().cast(), len) };
     }
 }

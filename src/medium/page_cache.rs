@@ -3,6 +3,7 @@
 use super::file::MapError;
 use super::*;
 use crate::medium::map::PAGE;
+use crate::region::layout::IN_USE;
 use rustix::mm::MapFlags;
 use std::fmt;
 use std::ops::Range;
@@ -113,6 +114,11 @@ impl MediumImpl for PageCache {
 
     fn settle(&self) -> Result<bool> {
         self.file.sync()?;
+        if self.file.word(IN_USE)? != 0 {
+            // A write-back may have failed when the region was open last. The pages are clean then and hold what
+            // the device does not (fsync(2), "NOTES"): nothing would ever write them again. No page is mapped yet.
+            self.file.forget_cache()?;
+        }
         Ok(true)
     }
 }

@@ -94,6 +94,9 @@ impl Unnamed {
             // open(2): a file system without O_TMPFILE, or a kernel that takes it for O_DIRECTORY.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => this.open_hidden(flags, mode)?,
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoFolder { path: this.folder.clone() }),
+            Err(Errno::NOSPC | Errno::DQUOT) => {
+                return Err(Error::DiskFull { path: path.to_path_buf(), needed: len as u64 });
+            }
             Err(errno) => return Err(Error::from_io("open", &this.folder, errno.into())),
         };
         let mut file = OpenFile::from_file(File::from(fd), path, Access::Write)?;

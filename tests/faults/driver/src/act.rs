@@ -217,6 +217,7 @@ fn changing(folder: &Path, path: &Path, change: fn(&mut Bank) -> Result<()>, aft
     let before = Holdings::now(folder);
     let mut bank = bank::open(path).map_err(|error| error.to_string())?;
     let result = between(|| change(&mut bank));
+    let mut again = "";
     let then = match &result {
         Ok(()) => {
             check(bank::state(&bank)? == after, format!("committed as {:?}", bank::state(&bank)))?;
@@ -245,7 +246,16 @@ fn changing(folder: &Path, path: &Path, change: fn(&mut Bank) -> Result<()>, aft
         Err(_) => {
             check(bank::state(&bank)? == OLD, format!("after an error: {:?}", bank::state(&bank)))?;
             check(bank.usage().map_err(|error| error.to_string())?.unreached_bytes == 0, "something leaked")?;
-            change(&mut bank).map_err(|error| format!("the second attempt fails: {error}"))?;
+            match change(&mut bank) {
+                Ok(()) => {}
+                Err(Error::Io { op: "mmap", .. }) => {
+                    again = " until it is reopened";
+                    close(bank)?;
+                    bank = reopen(path)?;
+                    change(&mut bank).map_err(|error| format!("reopened, it fails again: {error}"))?;
+                }
+                Err(error) => return Err(format!("the second attempt fails: {error}")),
+            }
             check(bank::state(&bank)? == after, format!("committed as {:?}", bank::state(&bank)))?;
             close(bank)?;
             "new"
@@ -253,7 +263,7 @@ fn changing(folder: &Path, path: &Path, change: fn(&mut Bank) -> Result<()>, aft
     };
     nothing_left(folder, &before)?;
     let outcome = result.map_or_else(|error| bank::name(&error), |()| "ok".to_string());
-    println!("outcome: {outcome}; then {then}");
+    println!("outcome: {outcome}{again}; then {then}");
     Ok(())
 }
 

@@ -40,12 +40,12 @@ pub fn open(path: &Path) -> Result<Bank> {
 
 pub fn create(path: &Path, len: u64) -> Result<Bank> {
     // SAFETY: as above.
-    unsafe { Options::new().journal_words(64).create(path, len, root()) }
+    unsafe { Options::new().create(path, len, root()) }
 }
 
 pub fn open_or_create(path: &Path) -> Result<Bank> {
     // SAFETY: as above.
-    unsafe { Options::new().journal_words(64).open_or_create(path, LEN, root) }
+    unsafe { Options::new().open_or_create(path, LEN, root) }
 }
 
 /// The state, or what is wrong with it.

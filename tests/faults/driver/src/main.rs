@@ -20,8 +20,9 @@ fn main() -> ExitCode {
         ["act", scenario, folder] => act::run(scenario, Path::new(folder)),
         ["matrix", errnos, work, ref only @ ..] => matrix::run(Path::new(errnos), Path::new(work), only),
         ["disk", folder] => disk::run(Path::new(folder)),
+        ["limit", folder] => disk::limit(Path::new(folder)),
         ["device", step, folder] => device::run(step, Path::new(folder)),
-        _ => Err("usage: faults-driver matrix ERRNOS WORK [SCENARIO...] | act SCENARIO FOLDER | disk FOLDER | device STEP FOLDER".into()),
+        _ => Err("usage: faults-driver matrix ERRNOS WORK [SCENARIO...] | act SCENARIO FOLDER | disk FOLDER | limit FOLDER | device STEP FOLDER".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -101,6 +101,7 @@ fn label(name: &str, args: &str) -> String {
         }
         "flock" => flag(&[("LOCK_UN", "unlock"), ("LOCK_EX", "lock"), ("LOCK_SH", "share")]),
         "mmap" => flag(&[("PROT_NONE", "reserve"), ("MAP_ANONYMOUS", "anonymous"), ("MAP_", "file")]),
+        "fallocate" => flag(&[("UNSHARE", "unshare")]),
         "madvise" => flag(&[("MADV_DONTFORK", "dontfork"), ("MADV_", "other")]),
         "linkat" | "renameat2" | "getrandom" => String::new(),
         _ => path.unwrap_or_default(),
