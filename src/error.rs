@@ -321,6 +321,18 @@ pub enum Error {
         /// Words that one record holds.
         capacity: usize,
     },
+    /// A log has no room for what was to be appended. Nothing of it was.
+    #[error(
+        "a log has no room for {needed} bytes in one piece: {used} of its {capacity} bytes are in use (space that this transaction truncates is free after it); truncate its front, or make it larger with `Log::resize`"
+    )]
+    LogFull {
+        /// What all that this transaction appends takes, in bytes.
+        needed: u64,
+        /// Bytes in use, those included that a record left at the end of the ring because it did not fit.
+        used: u64,
+        /// Bytes in all; 0 if the log was not made yet ([`Log::create`](crate::collections::Log::create)).
+        capacity: u64,
+    },
     /// The closure returned `Ok` and left objects without an owner. Nothing was changed.
     #[error(
         "{handles} object(s) were allocated or taken in this transaction and neither published, attached nor freed; do one of these with every handle (`tx.free` where it isn't wanted)"

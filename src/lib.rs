@@ -106,7 +106,7 @@
 //! | [`Persistent`], [`Target`] | what may be stored, and what a link may lead to |
 //! | [`mapping`] | the raw layer: the same states for bytes of a format of your own |
 //! | [`medium`] | `MapSync`, `PageCache`, `Auto`, `Emulated`, `Snapshot`; [`Health`](medium::Health), what the kernel knows of the memory |
-//! | [`collections`] | containers in safe code on all of this |
+//! | [`collections`] | containers in safe code on all of this: [`Log`](collections::Log), maps |
 //! | [`Error`] | everything that can go wrong, and what to do about it |
 //! | `power` (feature `power`) | the power-failure explorer: tries recovery on every image that a crash could leave |
 

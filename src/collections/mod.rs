@@ -41,9 +41,11 @@
 
 mod btree;
 mod hash;
+mod log;
 mod node;
 mod stored;
 
 pub use btree::{BTreeMap, Iter as BTreeIter};
 pub use hash::{HashMap, Iter as HashIter};
+pub use log::{Log, Records};
 pub use stored::Stored;

@@ -41,6 +41,8 @@ pub enum Kind {
     Str,
     Link(fn() -> &'static TypeInfo),
     Word(fn() -> &'static TypeInfo),
+    /// The memory of a log: 8-byte words.
+    Ring,
 }
 
 #[doc(hidden)]
@@ -142,7 +144,7 @@ impl TypeInfo {
 
     /// Whether the number of elements is part of each object.
     pub(crate) fn counted(&self) -> bool {
-        matches!(self.kind, Kind::Slice(_) | Kind::Str)
+        matches!(self.kind, Kind::Slice(_) | Kind::Str | Kind::Ring)
     }
 
     /// Bytes of an object of `count` elements; `None` where that overflows.

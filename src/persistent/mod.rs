@@ -8,6 +8,7 @@
 
 mod info;
 mod leaf;
+pub(crate) mod ring;
 
 pub(crate) use info::Cells;
 #[doc(hidden)]

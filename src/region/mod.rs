@@ -15,6 +15,7 @@ mod migrate;
 pub(crate) mod object;
 pub(crate) mod open;
 mod options;
+pub(crate) mod rings;
 pub(crate) mod schema;
 pub(crate) mod verify;
 

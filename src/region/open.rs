@@ -97,6 +97,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let overlay = Overlay::new(&journal.records);
     let walk = Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush, origin };
     let reached = walk.run()?;
+    let rings = reached.rings;
     let heap = reached.blocks.finish();
 
     // Everything is as it should be: from here on the file is changed.
@@ -110,6 +111,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
         medium.fence(origin)?;
     }
+    super::rings::settle(medium, &rings, origin);
     let number = journal.highest + u64::from(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     flush_word(medium, layout.retired(), origin);

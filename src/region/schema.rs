@@ -66,7 +66,7 @@ fn describe(out: &mut String, number: usize, info: &'static TypeInfo) {
 fn children(info: &'static TypeInfo) -> Vec<&'static TypeInfo> {
     let mut found = Vec::new();
     match info.kind {
-        Kind::Leaf | Kind::Str => {}
+        Kind::Leaf | Kind::Str | Kind::Ring => {}
         Kind::Struct(fields) => found.extend(fields.iter().map(|field| (field.info)())),
         Kind::Enum(variants) => {
             found.extend(variants.iter().flat_map(|v| v.fields.iter().map(|field| (field.info)())));
@@ -78,7 +78,7 @@ fn children(info: &'static TypeInfo) -> Vec<&'static TypeInfo> {
     for child in found {
         match child.kind {
             Kind::Struct(_) | Kind::Enum(_) => result.push(child),
-            Kind::Leaf | Kind::Str => {}
+            Kind::Leaf | Kind::Str | Kind::Ring => {}
             Kind::Array(..) | Kind::Slice(_) | Kind::Link(_) | Kind::Word(_) => {
                 result.extend(children(child))
             }

@@ -20,10 +20,11 @@ mod work;
 use super::block::{self, Header};
 use super::heap::{self, Rebuild};
 use super::layout::Layout;
+use super::rings::Found;
 use crate::error::{Error, Result};
 use crate::flush;
 use crate::medium::{MediumImpl, Origin};
-use crate::persistent::{Cells, TypeInfo, Visitor};
+use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
 use crate::tx::journal::Record;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -53,7 +54,13 @@ impl Overlay {
         Overlay { words: entries.collect() }
     }
 
-    fn get(&self, at: usize) -> Option<u64> {
+    /// Entries for words in this range are as they should be.
+    pub(super) fn hit_all(&self, range: std::ops::Range<usize>) {
+        let inside = self.words.iter().filter(|(at, _)| range.contains(at) && at.is_multiple_of(8));
+        inside.for_each(|(_, entry)| entry.hit.set(true));
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<u64> {
         if self.words.is_empty() {
             return None;
         }
@@ -85,18 +92,20 @@ pub(crate) struct Reached {
     pub objects: u64,
     /// Bytes of them, block headers included.
     pub bytes: u64,
+    /// Logs.
+    pub rings: Vec<Found>,
 }
 
 /// An object whose header was checked.
 #[derive(Clone, Copy)]
-struct Object {
-    at: usize,
-    len: usize,
+pub(super) struct Object {
+    pub at: usize,
+    pub len: usize,
     info: &'static TypeInfo,
 }
 
 /// Something that is not as it was written.
-struct Bad {
+pub(super) struct Bad {
     place: Place,
     found: String,
     expected: String,
@@ -104,7 +113,7 @@ struct Bad {
 
 /// Where something is wrong; offsets are in bytes from the region's start.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// The object at this offset as a whole.
     Object(usize),
     /// A field of it.
@@ -114,7 +123,7 @@ enum Place {
 }
 
 impl Bad {
-    fn new(place: Place, found: impl Display, expected: impl Display) -> Box<Self> {
+    pub(super) fn new(place: Place, found: impl Display, expected: impl Display) -> Box<Self> {
         Box::new(Bad { place, found: found.to_string(), expected: expected.to_string() })
     }
 }
@@ -157,7 +166,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         Running {
             walk: self,
             work: Work::new(range.end),
-            reached: Reached { blocks: Rebuild::new(range), objects: 0, bytes: 0 },
+            reached: Reached { blocks: Rebuild::new(range), objects: 0, bytes: 0, rings: Vec::new() },
             holder: Object { at: self.layout.root(), len: self.root.size, info: self.root },
             links: 0,
             trace,
@@ -175,6 +184,8 @@ impl<M: MediumImpl> Walk<'_, M> {
             let bytes = unsafe { map.bytes(object.at, object.len) };
             let _ = (object.info.visit)(bytes, &mut Visitor::new(&mut cells));
         }
+        // Frames of a log say themselves whether they are durable.
+        let whole = !matches!(object.info.kind, Kind::Ring);
         let mut at = object.at;
         for cell in cells.cells {
             self.medium.announce_durable(at, cell - at);
@@ -183,7 +194,9 @@ impl<M: MediumImpl> Walk<'_, M> {
             }
             at = cell + 8;
         }
-        self.medium.announce_durable(at, object.at + object.len - at);
+        if whole {
+            self.medium.announce_durable(at, object.at + object.len - at);
+        }
     }
 
     /// Where a link leads is a place for an object of its type.
@@ -358,6 +371,9 @@ impl<M: MediumImpl> Running<'_, M> {
             let found = format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]);
             let expected = format!("a valid {}", object.info.display_name());
             return Err(Bad::new(Place::Object(object.at), found, expected));
+        }
+        if matches!(object.info.kind, Kind::Ring) {
+            self.reached.rings.push(self.walk.ring(object)?);
         }
         Ok(())
     }

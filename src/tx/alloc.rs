@@ -10,7 +10,8 @@ use super::{Engine, Tx};
 use crate::error::{Error, Result};
 use crate::link;
 use crate::medium::{Medium, Origin};
-use crate::persistent::{Cells, No, Persistent, Target, TypeInfo, Visitor};
+use crate::persistent::ring::{FIRST, HEAD_SEQ, MAX_CAPACITY, NEXT, RING_ALIGN, RING_HEADER, Ring};
+use crate::persistent::{Cells, Kind, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
 use crate::region::block::{self, Extent, HEADER};
 use crate::region::{MAX_LEN, object};
@@ -211,6 +212,9 @@ impl<'t, M: Medium> Tx<'t, M> {
     pub fn rewrite<T: Target + ?Sized>(&self, old: Taken<'t, T>) -> Result<Pm<'t, T, Dirty>> {
         let origin = Location::caller();
         let info = T::target_info();
+        if matches!(info.kind, Kind::Ring) {
+            self.rule("the memory of a log can't be copied: its checksums hold in one place only");
+        }
         let size = T::byte_len(old.pointer());
         let count = if info.counted() { size / info.size } else { 1 };
         let at = self.block(info, count, size, origin)?;
@@ -232,6 +236,27 @@ impl<'t, M: Medium> Tx<'t, M> {
         let object = T::from_address(start, |_| count);
         let object = NonNull::new(object).expect("no object lies at address 0");
         // SAFETY: a copy of a valid object, whose links have no other owner now; this is the first handle.
+        Ok(unsafe { Pm::new(object) })
+    }
+
+    /// An empty ring for at least `capacity` bytes of frames, whose first record will have this number.
+    #[track_caller]
+    pub(crate) fn alloc_ring(&self, capacity: u64, first: u64) -> Result<Pm<'t, Ring, Dirty>> {
+        let origin = Location::caller();
+        let refused = |reason| Err(Error::BadLength { len: capacity as usize, size: 1, reason });
+        if capacity > MAX_CAPACITY {
+            return refused("a log has at most 16 GiB; use several");
+        }
+        let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);
+        let words = (RING_HEADER + capacity) / 8;
+        let at = self.block(Ring::target_info(), words, words * 8, origin)?;
+        let map = self.medium.map();
+        // Zeros: what was there before must not look like a frame.
+        (0..words).for_each(|word| map.store(at + word * 8, 0));
+        [HEAD_SEQ, FIRST, NEXT].into_iter().for_each(|word| map.store(at + word, first));
+        let object = Ring::from_address(map.pointer(at).as_ptr(), |_| words);
+        let object = NonNull::new(object).expect("no object lies at address 0");
+        // SAFETY: written just now, and this is the first handle.
         Ok(unsafe { Pm::new(object) })
     }
 

@@ -8,6 +8,7 @@
 
 use super::journal::{AbortOnPanic, Change, Journal, Rule};
 use super::pending::Pending;
+use super::ring::Staging;
 use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
@@ -27,6 +28,8 @@ pub(crate) struct Engine {
     pub heap: Heap,
     pub journal: Journal,
     pub pending: Pending,
+    /// What is appended to logs.
+    pub rings: Staging,
     /// Blocks that this transaction allocated.
     owned: Vec<Block>,
     /// Trees that it frees.
@@ -67,6 +70,7 @@ impl Engine {
             heap,
             journal,
             pending: Pending::default(),
+            rings: Staging::default(),
             owned: Vec::new(),
             freed: Vec::new(),
             doomed: Vec::new(),
@@ -94,6 +98,20 @@ impl Engine {
 
     pub(crate) fn owned_is_empty(&self) -> bool {
         self.owned.is_empty()
+    }
+
+    pub(super) fn sort_owned(&mut self) {
+        self.owned.sort_unstable();
+    }
+
+    /// Whether this transaction allocated the block there; they are sorted.
+    pub(super) fn is_owned(&self, at: usize) -> bool {
+        holds(&self.owned, at)
+    }
+
+    /// Whether the commit frees the block there.
+    pub(super) fn is_doomed(&self, at: usize) -> bool {
+        holds(&self.doomed, at)
     }
 
     pub(crate) fn own(&mut self, at: usize, size: usize, align: usize) {
@@ -143,6 +161,9 @@ impl Engine {
         let result = self.try_commit(medium, unfenced, origin);
         if result.is_ok() {
             let abort = AbortOnPanic;
+            if !self.rings.is_empty() {
+                self.move_tails(medium);
+            }
             for block in self.doomed.drain(..) {
                 self.heap.free(block.at, block.size, block.align);
             }
@@ -154,14 +175,32 @@ impl Engine {
 
     fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
         self.collect_doomed(medium.map());
+        if !self.rings.is_empty() {
+            self.prepare_frames(medium);
+        }
         self.settle_changes(medium);
-        self.journal.reserve(self.pending.changes().len())?;
+        let words = self.pending.changes().len();
+        let (frames, alone) = self.count_frames(words);
+        self.journal.reserve(words + frames)?;
+        self.pending.changes().reserve(frames);
 
         // Words in this transaction's own blocks: nothing reaches them yet.
         for change in &self.own_changes {
             medium.store(change.at, change.value, change.origin);
             medium.flush_line(medium.map().pointer(change.at).as_ptr(), change.origin);
             unfenced = true;
+        }
+        if !self.rings.is_empty() {
+            if alone {
+                self.journal.before_lone_frame(medium, origin);
+            }
+            self.write_frames(medium, alone);
+            // What the record publishes, in the order of their offsets.
+            self.pending.changes().sort_unstable_by_key(|change| change.at);
+            unfenced |= frames > 0;
+            if alone {
+                return self.commit_frame(medium, origin);
+            }
         }
         if self.pending.changes().is_empty() {
             return Ok(());
@@ -174,12 +213,30 @@ impl Engine {
             }
             self.journal.fenced();
         }
-        if let Err(error) = self.journal.commit(medium, self.pending.changes(), origin) {
-            self.poison(&error);
-            let Some(reason) = self.poison.clone() else { return Err(error) };
-            return Err(Error::OutcomeUnknown { reason });
+        match self.journal.commit(medium, self.pending.changes(), origin) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.outcome_unknown(error)),
         }
-        Ok(())
+    }
+
+    /// The one fence of a commit that appends to a log and does nothing else.
+    fn commit_frame<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+        match medium.fence(origin) {
+            Ok(()) => {
+                self.journal.fenced();
+                Ok(())
+            }
+            Err(error) => Err(self.outcome_unknown(error)),
+        }
+    }
+
+    /// The commit's own fence failed.
+    fn outcome_unknown(&mut self, error: Error) -> Error {
+        self.poison(&error);
+        match self.poison.clone() {
+            Some(reason) => Error::OutcomeUnknown { reason },
+            None => error,
+        }
     }
 
     /// Walks the trees that are freed, as the transaction sees them.
@@ -241,6 +298,7 @@ impl Engine {
 
     fn clear(&mut self) {
         self.pending.clear();
+        self.rings.clear();
         self.owned.clear();
         self.freed.clear();
     }

@@ -59,6 +59,22 @@ pub enum Rule {
     BurnNumber,
     /// Words in freed blocks are dropped.
     DropFreed,
+    /// Logs: a frame's checksum is seeded with its position and number.
+    FramePlace,
+    /// Logs: from the cut on a frame counts only if it is of the present epoch.
+    FrameEpoch,
+    /// Logs: where other words change too, the frame's checksum is an entry of their record.
+    FrameInRecord,
+    /// Logs: the older of two records is retired with a frame that is committed alone.
+    FrameRetires,
+    /// Logs: a frame goes behind all that is durable, also where its transaction truncated that.
+    FrameBehind,
+    /// Logs: recovery flushes the frames that it accepts.
+    FlushFrames,
+    /// Logs: recovery destroys the checksum where the next frame goes.
+    ForgetRejected,
+    /// Logs: and where it goes if it does not fit there.
+    ForgetSkipped,
 }
 
 /// A published word and the value it is to have.
@@ -175,6 +191,15 @@ impl Journal {
         self.unretired = 1;
         self.retire(medium, self.number - 1, origin);
         true
+    }
+
+    /// Before a frame of a log is stored that no record publishes: it may lie where the older of two records
+    /// would store a word, because the younger truncated what was there. That one would be replayed over it.
+    pub(crate) fn before_lone_frame<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
+        if self.unretired == 2 && !medium.leaves_out(Rule::FrameRetires) {
+            self.unretired = 1;
+            self.retire(medium, self.number - 1, origin);
+        }
     }
 
     fn retire<M: MediumImpl>(&mut self, medium: &M, number: u64, origin: Origin) {

@@ -17,6 +17,7 @@ mod commit;
 pub(crate) mod journal;
 mod pending;
 mod read;
+pub(crate) mod ring;
 mod verbs;
 
 pub(crate) use commit::Engine;

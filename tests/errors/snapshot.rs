@@ -109,6 +109,7 @@ fn by_hand() -> Vec<(&'static str, Error)> {
             Error::NoFlushInstruction { reason: "it has no clwb, clflushopt or clflush" },
         ),
         ("by hand: a write-back failed", Error::Poisoned { reason: "msync: I/O error".to_string() }),
+        ("by hand: a log is full", Error::LogFull { needed: 144, used: 65_456, capacity: 65_536 }),
         (
             "by hand: the commit's own write-back failed",
             Error::OutcomeUnknown { reason: "msync: I/O error".to_string() },

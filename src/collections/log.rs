@@ -1,0 +1,279 @@
+//! [`Log`]: append-only records of bytes in a ring, for write-ahead and Raft logs.
+
+use crate::medium::Medium;
+use crate::persistent::ring::{self, Ring};
+use crate::{Error, Link, Persistent, Read, Result, Tx};
+use std::fmt;
+
+/// Append-only records of bytes in a ring of fixed capacity, numbered in order.
+///
+/// Appending is one fence, for one record or a batch: the checksum of what a transaction appended publishes it,
+/// and so nothing else has to be ordered. Recovery reads up to the first that doesn't verify. All records that
+/// one transaction appends to a log are there after a crash, or none is; and if it changes other words too, or
+/// several logs, all of that happens together or not at all (two fences then). An append that was aborted, or
+/// that recovery did not find whole, never comes back.
+///
+/// A log lives inline in a struct of yours and takes 8 bytes there. It is made empty and without a ring;
+/// [`Log::create`] gives it one. Records are read as plain `&[u8]`, without copying. Readers see what was
+/// committed: inside a transaction that is the state at its start, without the transaction's own appends.
+///
+/// A write-ahead log:
+///
+/// ```
+/// use indelible::{Persistent, Region, Word, collections::Log};
+///
+/// #[derive(Persistent, Default)]
+/// #[repr(C)]
+/// struct Store { wal: Log, total: Word<u64> }
+///
+/// let mut store = Region::new(1 << 20, Store::default())?;
+/// store.transact(|tx, root| root.wal.create(tx, 64 << 10))?;
+///
+/// // Durable with one fence each.
+/// for n in [5_u64, 7, 9] {
+///     store.transact(|tx, root| root.wal.append(tx, &n.to_le_bytes()))?;
+/// }
+///
+/// // A checkpoint: what the log says is applied, and the log truncated, together or not at all.
+/// store.transact(|tx, root| {
+///     let sum: u64 = root.wal.iter().map(|(_, n)| u64::from_le_bytes(n.try_into().unwrap())).sum();
+///     tx.store(&root.total, tx.load(&root.total) + sum);
+///     root.wal.truncate_front(tx, root.wal.next_seq());
+///     Ok(())
+/// })?;
+/// assert_eq!(store.root().total.get(), 21);
+/// assert!(store.root().wal.is_empty());
+/// assert_eq!(store.root().wal.next_seq(), 4); // numbers go on
+/// # Ok::<(), indelible::Error>(())
+/// ```
+///
+/// # What a checksum can and can't do
+///
+/// Records count if their XXH3-64 is right. That tells torn records from whole ones, but for one in 2^64; it is
+/// no defence against somebody who knows the region's random id and makes records that contain other records.
+#[derive(Persistent, Default)]
+#[repr(C)]
+pub struct Log {
+    ring: Link<Ring>,
+}
+
+impl Log {
+    /// A log without a ring: nothing can be appended before [`Log::create`].
+    pub const fn new() -> Self {
+        Log { ring: Link::null() }
+    }
+
+    /// Gives the log a ring for `capacity` bytes, rounded up to a multiple of 64. Its first record will have
+    /// the number 1. The ring is written whole once (with zeros), and durable when the transaction commits.
+    ///
+    /// A transaction takes 16 bytes of it and what it appends, rounded up to a multiple of 16; of several
+    /// records each takes 4 bytes more, and is rounded up to a multiple of 4.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tx::alloc`]; [`Error::BadLength`] above 16 GiB.
+    ///
+    /// # Panics
+    ///
+    /// If it has a ring already, as the transaction sees it: see [`Log::resize`].
+    #[track_caller]
+    pub fn create<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
+        let ring = tx.alloc_ring(capacity, 1)?;
+        tx.stage(&self.ring, tx.flush(ring));
+        Ok(())
+    }
+
+    /// Moves the records into a new ring of `capacity` bytes, larger or smaller, and frees the old one. They
+    /// keep their numbers. Published with one word.
+    ///
+    /// Call it before the transaction does anything else to this log: what it appended or truncated before
+    /// would be lost, and so that is refused with a panic.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::create`]; [`Error::LogFull`] if the records don't fit.
+    ///
+    /// # Panics
+    ///
+    /// If the transaction has appended to or truncated this log already.
+    #[track_caller]
+    pub fn resize<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
+        let Some(old) = tx.get(&self.ring) else { return self.create(tx, capacity) };
+        tx.ring_untouched(old);
+        let needed = ring::frame_len(old.records(0).map(|(_, record)| ring::batch_len(record.len())).sum());
+        if needed as u64 > capacity || needed > u32::MAX as usize {
+            return Err(Error::LogFull { needed: needed as u64, used: 0, capacity });
+        }
+        let ring = tx.alloc_ring(capacity, old.first())?;
+        tx.free(tx.take(&self.ring));
+        tx.stage(&self.ring, tx.flush(ring));
+        let new = tx.get(&self.ring).expect("it was staged");
+        tx.ring_append(new, old.records(0).map(|(_, record)| record))?;
+        Ok(())
+    }
+
+    /// Frees the ring with all records: the log is as [`Log::new`] made it.
+    #[track_caller]
+    pub fn destroy<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
+        tx.free(tx.take(&self.ring));
+    }
+
+    /// Appends a record when the transaction commits, which is durable then; the record's number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LogFull`] if there is no room for all that this transaction appends, in one piece. Nothing of
+    /// it was stored. What a transaction truncates is free after it.
+    #[track_caller]
+    pub fn append<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, record: &[u8]) -> Result<u64> {
+        tx.ring_append(self.ring(tx, record.len())?, [record])
+    }
+
+    /// Appends several records, all or none; the number of the first. The others' follow it. It is the number
+    /// that the next record will have if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::append`]. None of them is appended then.
+    #[track_caller]
+    pub fn append_all<'t, 'a, M: Medium>(
+        &'t self,
+        tx: &Tx<'t, M>,
+        records: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<u64> {
+        tx.ring_append(self.ring(tx, 0)?, records)
+    }
+
+    /// Removes the records before number `seq` when the transaction commits: `seq` is the first that stays.
+    /// Nothing happens if they are gone already; all go if `seq` is past the last. A record that was appended
+    /// together with one that stays keeps its space as long as that.
+    ///
+    /// # Panics
+    ///
+    /// If the log is not in this transaction's region.
+    #[track_caller]
+    pub fn truncate_front<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, seq: u64) {
+        if let Some(ring) = tx.get(&self.ring) {
+            tx.ring_truncate_front(ring, seq);
+        }
+    }
+
+    /// Removes the records from number `seq` on when the transaction commits, those that it appended itself
+    /// included; the next record has the number `seq` then, or that of the first one if `seq` is less. Nothing
+    /// happens if there is none.
+    ///
+    /// What is appended in the same transaction takes the place of the removed ones (a Raft conflict), but not
+    /// their space: that is free when the records before it are truncated too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] the 2^30th time.
+    ///
+    /// # Panics
+    ///
+    /// If the log is not in this transaction's region.
+    #[track_caller]
+    pub fn truncate_back<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, seq: u64) -> Result<()> {
+        tx.get(&self.ring).map_or(Ok(()), |ring| tx.ring_truncate_back(ring, seq))
+    }
+
+    /// All records, oldest first, each with its number.
+    pub fn iter(&self) -> Records<'_> {
+        self.iter_from(0)
+    }
+
+    /// The records from number `seq` on, or from the first if that is later. Finding it takes a step for each
+    /// transaction before it.
+    pub fn iter_from(&self, seq: u64) -> Records<'_> {
+        Records { records: self.ring.get().map(|ring| ring.records(seq)) }
+    }
+
+    /// The record with this number. Finding it takes a step for each transaction before it.
+    pub fn get(&self, seq: u64) -> Option<&[u8]> {
+        self.iter_from(seq).next().filter(|&(found, _)| found == seq).map(|(_, record)| record)
+    }
+
+    /// The number of the first record, or `None` if there is none.
+    pub fn first_seq(&self) -> Option<u64> {
+        let ring = self.ring.get()?;
+        (ring.first() < ring.next()).then(|| ring.first())
+    }
+
+    /// The number of the last record, or `None` if there is none.
+    pub fn last_seq(&self) -> Option<u64> {
+        self.first_seq().map(|_| self.next_seq() - 1)
+    }
+
+    /// The number that the next record will have.
+    pub fn next_seq(&self) -> u64 {
+        self.ring.get().map_or(1, Ring::next)
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> u64 {
+        self.ring.get().map_or(0, |ring| ring.next() - ring.first())
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the ring; 0 without one.
+    pub fn capacity(&self) -> u64 {
+        self.ring.get().map_or(0, |ring| ring.capacity() as u64)
+    }
+
+    /// Bytes in use, with what was left unused at the end of the ring because a record did not fit there.
+    pub fn used(&self) -> u64 {
+        self.ring.get().map_or(0, Ring::used)
+    }
+
+    /// The ring as the transaction sees it.
+    fn ring<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, len: usize) -> Result<&'t Ring> {
+        let full = Error::LogFull { needed: ring::frame_len(len) as u64, used: 0, capacity: 0 };
+        Read::get(tx, &self.ring).ok_or(full)
+    }
+}
+
+impl<'a> IntoIterator for &'a Log {
+    type Item = (u64, &'a [u8]);
+    type IntoIter = Records<'a>;
+
+    fn into_iter(self) -> Records<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
+/// The records of a [`Log`], oldest first, each with its number: what [`Log::iter`] answers.
+#[derive(Clone)]
+pub struct Records<'a> {
+    records: Option<ring::Records<'a>>,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.records.as_mut()?.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.records.as_ref().map_or(0, |records| records.remaining() as usize);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Records<'_> {}
+
+impl fmt::Debug for Records<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}

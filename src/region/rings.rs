@@ -1,0 +1,161 @@
+//! The logs that the walk at open finds: which of a ring's frames count, and where the next one goes.
+//!
+//! What is in a ring beyond its header words is believed only as far as checksums verify, one frame after the
+//! other. The walk reads through the overlay of the journal, as everywhere, and writes nothing; [`Rings::settle`]
+//! does, when all is found to be as it should be.
+
+use super::verify::{Bad, Object, Place, Walk};
+use crate::medium::{MediumImpl, Origin};
+use crate::persistent::ring::*;
+use crate::tx::journal::{Rule, flush_word};
+use crate::tx::ring::frame;
+
+/// A log as the walk found it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    /// Offset of the ring.
+    at: usize,
+    capacity: u64,
+    head: u64,
+    /// Where the next frame goes.
+    tail: u64,
+    next: u64,
+}
+
+/// The header of the ring that is walked, and what is behind it.
+struct Scan {
+    at: usize,
+    capacity: u64,
+    head: u64,
+    epoch: u64,
+    cut: u64,
+    region_id: u64,
+    /// For the explorer: rules that are broken.
+    any_epoch: bool,
+}
+
+impl Scan {
+    fn offset(&self, position: u64) -> usize {
+        self.at + RING_HEADER + (position % self.capacity) as usize
+    }
+
+    /// Bytes that a frame at this position may have.
+    fn room(&self, position: u64) -> u64 {
+        (self.capacity - position % self.capacity).min(self.head + self.capacity - position)
+    }
+
+    /// The frame at this position, if one counts there, and how many records it has.
+    fn frame(&self, frame: Frame, at: u64, load: &dyn Fn(usize) -> u64) -> Option<(Meta, u64)> {
+        let (offset, room) = (self.offset(at), self.room(at));
+        let word = load(offset + 8);
+        let meta = Meta::decode(word)?;
+        let current = if at >= self.cut { meta.epoch == self.epoch } else { meta.epoch <= self.epoch };
+        let fits = match meta.kind {
+            FrameKind::Skip => at + meta.stride() <= self.head + self.capacity,
+            _ => meta.stride() <= room,
+        };
+        let strides =
+            meta.stride() >= FRAME_HEADER as u64 && meta.stride().is_multiple_of(FRAME_HEADER as u64);
+        if !(current || self.any_epoch) || !fits || !strides {
+            return None;
+        }
+        let start = offset + FRAME_HEADER;
+        let mut body: Vec<u8> = Vec::with_capacity(meta.body_len().next_multiple_of(8));
+        (start..start + meta.body_len())
+            .step_by(8)
+            .for_each(|at| body.extend_from_slice(&load(at).to_le_bytes()));
+        body.truncate(meta.body_len());
+        if load(offset) != frame.checksum(word, &body) {
+            return None;
+        }
+        Some((meta, count_records(meta.kind, &body)?))
+    }
+}
+
+impl<M: MediumImpl> Walk<'_, M> {
+    /// Finds the frames of a ring whose header words were announced and are valid words.
+    pub(super) fn ring(&self, object: Object) -> Result<Found, Box<Bad>> {
+        let map = self.medium.map();
+        let (at, end) = (object.at, object.at + object.len);
+        let load = |at: usize| self.overlay.get(at).unwrap_or_else(|| map.load(at));
+        let [head, mut sequence, first, epoch, cut] =
+            [HEAD, HEAD_SEQ, FIRST, EPOCH, CUT].map(|word| load(at + word));
+        let bad = |word: usize, found: String, expected: &str| {
+            Err(Bad::new(Place::Field(object, at + word), found, expected))
+        };
+        let capacity = (object.len - RING_HEADER) as u64;
+        if !capacity.is_multiple_of(RING_ALIGN as u64) || capacity > MAX_CAPACITY {
+            return bad(HEAD, format!("a log of {capacity} bytes"), "a multiple of 64 up to 16 GiB");
+        }
+        if head > MAX_POSITION || !head.is_multiple_of(FRAME_HEADER as u64) {
+            return bad(HEAD, format!("position {head}"), "a multiple of 16 that was reached");
+        }
+        if first < sequence || first > MAX_POSITION {
+            return bad(FIRST, format!("number {first} of the first record"), "one of its frame or after it");
+        }
+        if epoch > MAX_EPOCH {
+            return bad(EPOCH, format!("epoch {epoch}"), "less than 2^30");
+        }
+        if cut > head + capacity || !cut.is_multiple_of(FRAME_HEADER as u64) {
+            return bad(CUT, format!("a cut at {cut}"), "a multiple of 16 in the log or before it");
+        }
+        // Records of the journal may hold words of frames that were truncated since.
+        self.overlay.hit_all(at + RING_HEADER..end);
+
+        let scan = Scan {
+            at,
+            capacity,
+            head,
+            epoch,
+            cut,
+            region_id: self.layout.region_id,
+            any_epoch: self.medium.leaves_out(Rule::FrameEpoch),
+        };
+        let mut position = head;
+        while position + FRAME_HEADER as u64 <= head + capacity {
+            let frame = frame(self.medium, scan.region_id, at, position, sequence);
+            let read = |load: &dyn Fn(usize) -> u64| scan.frame(frame, position, load);
+            let offset = scan.offset(position);
+            self.medium.announce_checksummed(offset, scan.room(position) as usize, &|load| {
+                read(&|at| self.overlay.get(at).unwrap_or_else(|| load(at))).is_some()
+            });
+            let Some((meta, records)) = read(&load) else { break };
+            if self.flush && !self.medium.leaves_out(Rule::FlushFrames) {
+                self.medium.flush(map.pointer(offset).as_ptr(), FRAME_HEADER + meta.body_len(), self.origin);
+            }
+            position += meta.stride();
+            sequence += records;
+        }
+        if position < cut {
+            let found = format!("its records end with number {}", sequence.saturating_sub(1));
+            return bad(CUT, found, "the records before its last truncation, which were durable");
+        }
+        if first > sequence {
+            let found = format!("its records end with number {}", sequence.saturating_sub(1));
+            return bad(FIRST, found, &format!("records up to number {} at least", first - 1));
+        }
+        Ok(Found { at, capacity, head, tail: position, next: sequence })
+    }
+}
+
+/// Says where each log's next frame goes, and makes sure that nothing that was not accepted there ever will be:
+/// a frame that verifies only in part could be completed by the next that is written over it. Flushed, and not
+/// fenced.
+pub(crate) fn settle<M: MediumImpl>(medium: &M, rings: &[Found], origin: Origin) {
+    for ring in rings {
+        medium.store(ring.at + TAIL, ring.tail, origin);
+        medium.store(ring.at + NEXT, ring.next, origin);
+        // The next frame goes to the tail, or to the start of the ring where it does not fit there.
+        let lap = ring.tail.next_multiple_of(ring.capacity);
+        for (position, rule) in [(ring.tail, Rule::ForgetRejected), (lap, Rule::ForgetSkipped)] {
+            if medium.leaves_out(rule) {
+                continue;
+            }
+            if position + FRAME_HEADER as u64 <= ring.head + ring.capacity {
+                let at = ring.at + RING_HEADER + (position % ring.capacity) as usize;
+                medium.store(at, 0, origin);
+                flush_word(medium, at, origin);
+            }
+        }
+    }
+}

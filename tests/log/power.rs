@@ -1,0 +1,104 @@
+//! Every crash image of transactions on logs: power failures, kills, and crashes inside recovery.
+
+use crate::ops::{Op, Op::*, explorer};
+use indelible::power::{Model, Report};
+use std::collections::BTreeSet;
+
+/// Adds up reports, and prints what was explored.
+#[derive(Default)]
+struct Total {
+    workloads: usize,
+    points: usize,
+    images: usize,
+    seconds: f64,
+}
+
+impl Total {
+    fn add(&mut self, report: Report, name: &dyn std::fmt::Debug) {
+        assert!(report.failure().is_none(), "{name:?}:\n{report}");
+        assert!(report.is_exhaustive(), "{name:?}:\n{report}");
+        self.workloads += 1;
+        self.points += report.crash_points();
+        self.images += report.images();
+        self.seconds += report.seconds();
+    }
+    fn print(&self, what: &str) {
+        let Total { workloads, points, images, seconds } = self;
+        println!("{what}: {workloads} workloads, {points} crash points, {images} images, {seconds:.1} s");
+    }
+}
+
+#[test]
+fn every_pair_of_transactions_after_three_records() {
+    let mut total = Total::default();
+    for &first in Op::ALL {
+        for &second in Op::ALL {
+            let program = [Append, Batch, Same, first, second];
+            total.add(explorer(&program, &[], 192).run(), &program);
+        }
+    }
+    total.print("pairs, depth 2, kills");
+}
+
+#[test]
+fn models() {
+    for model in [Model::X86, Model::Eadr] {
+        let mut total = Total::default();
+        for &first in Op::ALL {
+            for &second in [Append, Batch, Conflict, AppendAndStore, Front].iter() {
+                let program = [Append, Same, first, second];
+                total.add(explorer(&program, &[Append], 192).model(model).run(), &(model, program));
+            }
+        }
+        total.print(&format!("{model:?}"));
+    }
+}
+
+/// Workloads of five, by a fixed chance, on rings in which two to six frames have room, with more transactions
+/// after each recovery.
+#[test]
+fn mixed_workloads_go_on_after_recovery() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut number = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 33) as usize % below
+    };
+    let mut total = Total::default();
+    for _ in 0..40 {
+        let program: Vec<Op> = (0..5).map(|_| Op::ALL[number(Op::ALL.len())]).collect();
+        let then = [Op::ALL[number(Op::ALL.len())], Op::ALL[number(Op::ALL.len())]];
+        let capacity = [64, 128, 192][number(3)];
+        let report = explorer(&program, &then, capacity).run();
+        total.add(report, &(program, then, capacity));
+    }
+    total.print("fives, going on, depth 2");
+}
+
+/// Each line that flushes or fences for a log is missed by some workload.
+#[test]
+fn every_flush_and_fence_of_a_log_is_needed() {
+    let workloads: &[(&[Op], &[Op], u64)] = &[
+        (&[Append, Append, Append, Front, Long, Append], &[Append], 128),
+        (&[AppendAndStore, Both, Conflict, Back, Append], &[Half], 192),
+        (&[Append, Half], &[Half], 128),
+        (&[AppendAndStore, Append, Front, Append], &[], 64),
+        (&[Batch, Append, Append, Front, Long], &[Long], 128),
+        (&[Append, Half, Long, Append, Destroy, Create], &[Append], 192),
+    ];
+    let mut noticed = BTreeSet::new();
+    let mut survived = BTreeSet::new();
+    for (program, then, capacity) in workloads {
+        let mutants = explorer(program, then, *capacity).mutants();
+        assert_eq!(mutants.unchecked().count(), 0, "{mutants}");
+        noticed.extend(mutants.noticed().map(|mutant| mutant.site().to_string()));
+        survived.extend(mutants.survivors().map(|mutant| mutant.site().to_string()));
+    }
+    println!("missed when left out: {noticed:#?}");
+    let ours =
+        |site: &&String| site.contains("ring") || site.contains("collections") || site.contains("commit.rs");
+    let never: Vec<_> = survived.difference(&noticed).filter(ours).collect();
+    assert!(never.is_empty(), "flushes or fences that nothing needs: {never:?}");
+    assert!(noticed.iter().filter(ours).count() >= 5, "{noticed:?}");
+}
