@@ -167,6 +167,8 @@ mod pages {
     mod transactions {}
     #[doc = include_str!("../book/src/building-things.md")]
     mod building_things {}
+    #[doc = include_str!("../book/src/coming-from.md")]
+    mod coming_from {}
     #[doc = include_str!("../book/src/compiler-errors.md")]
     mod compiler_errors {}
 }

@@ -1,4 +1,5 @@
-//! Containers in safe code on the public API: nothing here is `unsafe`, and nothing here is privileged.
+//! Containers in safe code: nothing here is `unsafe`. The maps stand on the public API alone; [`Log`] has an engine
+//! of its own below it, because its records are published by a checksum and not by a word.
 //!
 //! Each lives inline in a struct of yours, takes a few words there, and is changed through a transaction that
 //! is passed to each call, so that one transaction can change several of them, and words beside them, together
@@ -6,10 +7,11 @@
 //!
 //! | | for | an insert costs |
 //! |---|---|---|
+//! | [`Log`] | records of bytes in order: write-ahead and Raft logs | 1 fence; 2 in a transaction that changes other things too |
 //! | [`BTreeMap`] | look-ups and ranges in the order of keys, first and last, bulk building | 2 fences, 1 published word |
 //! | [`HashMap`] | look-ups of single keys, many of them: fewer cache lines to read than a tree has levels | the same; 2 or 3 words where it grows |
 //!
-//! Both are copy-on-write: a change copies the one node it is in (about a kilobyte), which is flushed, and
+//! The maps are copy-on-write: a change copies the one node it is in (about a kilobyte), which is flushed, and
 //! publishes the copy into the one link that led to the old. What several changes in one transaction have in
 //! common they pay for once: the fences, above all. Each changes at least one word, though, and
 //! [`Options::journal_words`](crate::Options::journal_words) (1,024 by default) bounds the words of a transaction;
