@@ -15,6 +15,7 @@ mod auto;
 mod emulated;
 mod extents;
 mod file;
+mod folder;
 mod health;
 mod map;
 mod map_sync;

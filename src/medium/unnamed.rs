@@ -6,6 +6,7 @@
 
 use super::OpenFile;
 use super::file::{Access, folder_of, same_file, why_not_free};
+use super::folder;
 use crate::error::{Error, Result};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Uid};
@@ -271,11 +272,9 @@ fn is_hidden_name(name: &OsStr, prefix: &[u8]) -> bool {
 pub(crate) fn sweep(file: &OpenFile) {
     let Ok(target) = file.path.canonicalize() else { return };
     let prefix = hidden_prefix(&target);
-    for entry in std::fs::read_dir(folder_of(&target)).into_iter().flatten().flatten() {
-        if !is_hidden_name(&entry.file_name(), &prefix) {
-            continue;
-        }
-        let path = entry.path();
+    let folder = folder_of(&target);
+    for name in folder::names(&folder).into_iter().filter(|name| is_hidden_name(name, &prefix)) {
+        let path = folder.join(name);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let Ok(fd) = rustix::fs::open(&path, flags, Mode::empty()) else { continue };
         let is_own = rustix::fs::fstat(&fd).is_ok_and(|stat| same_file(&stat, &file.stat));

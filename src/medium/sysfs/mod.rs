@@ -10,7 +10,7 @@ mod nvdimm;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use super::PersistenceDomain;
+use super::{PersistenceDomain, folder};
 pub(crate) use nvdimm::Shutdowns;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,6 @@ impl Sysfs {
 
 /// The devices that a device-mapper volume is made of (`slaves`).
 fn below(device: &Path) -> Vec<PathBuf> {
-    fs::read_dir(device.join("slaves"))
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default()
+    let slaves = device.join("slaves");
+    folder::names(&slaves).into_iter().map(|name| slaves.join(name)).collect()
 }

@@ -4,7 +4,11 @@ use indelible::mapping::{Bytes, Mapping, Part};
 use indelible::medium::{Emulated, Writable};
 use indelible::state::Persisted;
 
-fn publish<M: Writable>(count: Part<'_, M>, n: u64, _record: &Bytes<'_, Persisted, M>) -> indelible::Result<()> {
+fn publish<M: Writable>(
+    count: Part<'_, M>,
+    n: u64,
+    _record: &Bytes<'_, Persisted, M>,
+) -> indelible::Result<()> {
     count.store(n).fence()?;
     Ok(())
 }

@@ -1,0 +1,20 @@
+//! The names in a folder.
+
+use rustix::fs::{Dir, Mode, OFlags};
+use rustix::io::retry_on_intr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The names in a folder, as far as it can be read.
+///
+/// Not by `std::fs::read_dir`, which panics where the folder can't be closed (`Drop` of `Dir` in `std::sys`).
+pub(crate) fn names(folder: &Path) -> Vec<OsString> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(fd) = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())) else { return Vec::new() };
+    let Ok(dir) = Dir::new(fd) else { return Vec::new() };
+    dir.map_while(Result::ok)
+        .map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_os_string())
+        .filter(|name| name != "." && name != "..")
+        .collect()
+}
