@@ -180,9 +180,12 @@ impl Engine {
         }
         self.settle_changes(medium);
         let words = self.pending.changes().len();
-        let (frames, alone) = self.count_frames(words);
+        let (mut frames, mut alone) = (0, false);
+        if !self.rings.is_empty() {
+            (frames, alone) = self.count_frames(words);
+            self.pending.changes().reserve(frames);
+        }
         self.journal.reserve(words + frames)?;
-        self.pending.changes().reserve(frames);
 
         // Words in this transaction's own blocks: nothing reaches them yet.
         for change in &self.own_changes {

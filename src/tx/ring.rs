@@ -81,7 +81,11 @@ impl Staging {
         self.rings.is_empty()
     }
 
+    #[inline]
     pub(crate) fn clear(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         self.rings.clear();
         self.records.clear();
         self.bytes.clear();
