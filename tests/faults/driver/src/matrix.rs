@@ -276,6 +276,10 @@ fn killed(job: &Job, run: &trace::Run, folder: &Path) -> Outcome {
         [name] if name.starts_with('.') && (migrates || job.scenario.always.is_some()) => {
             " and a temporary file"
         }
+        // The new file, and the way back to the old one.
+        [one, other] if migrates && one.starts_with('.') && other.starts_with('.') => {
+            " and two temporary files"
+        }
         names => return Err(format!("names afterwards: {names:?}")),
     };
     let found = look(&region(folder))?;
