@@ -62,6 +62,11 @@ fn holds(blocks: &[Block], at: usize) -> bool {
     after > 0 && at < blocks[after - 1].at + blocks[after - 1].size
 }
 
+#[cold]
+fn poisoned(reason: &str) -> Error {
+    Error::Poisoned { reason: reason.to_owned() }
+}
+
 impl Engine {
     pub(crate) fn new(layout: Layout, heap: Heap, journal: Journal) -> Self {
         Engine {
@@ -83,7 +88,7 @@ impl Engine {
     pub(crate) fn check_poison(&self) -> Result<()> {
         match &self.poison {
             None => Ok(()),
-            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+            Some(reason) => Err(poisoned(reason)),
         }
     }
 
@@ -157,14 +162,38 @@ impl Engine {
     }
 
     /// Commits what is pending. `unfenced`: something was flushed that no fence has followed.
+    #[inline]
     pub(crate) fn commit<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
+        // What is most common, a word or nothing, needs few of the steps of `try_commit`.
+        let words_only = self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !unfenced;
+        if words_only && self.journal.is_settled() && self.pending.changes().len() <= 1 {
+            return self.commit_lone(medium, origin);
+        }
+        self.commit_any(medium, unfenced, origin)
+    }
+
+    #[inline]
+    fn commit_lone<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+        if let [change] = self.pending.changes()[..]
+            && medium.map().load(change.at) != change.value
+        {
+            if let Err(error) = self.journal.commit_alone(medium, change, origin) {
+                return Err(self.outcome_unknown(error));
+            }
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn commit_any<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
         let result = self.try_commit(medium, unfenced, origin);
         if result.is_ok() {
             let abort = AbortOnPanic;
             if !self.rings.is_empty() {
                 self.move_tails(medium);
             }
-            for block in self.doomed.drain(..) {
+            for block in &self.doomed {
                 self.heap.free(block.at, block.size, block.align);
             }
             self.clear();
@@ -174,7 +203,9 @@ impl Engine {
     }
 
     fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
-        self.collect_doomed(medium.map());
+        if !self.freed.is_empty() {
+            self.collect_doomed(medium.map());
+        }
         if !self.rings.is_empty() {
             self.prepare_frames(medium);
         }
@@ -234,6 +265,7 @@ impl Engine {
     }
 
     /// The commit's own fence failed.
+    #[cold]
     fn outcome_unknown(&mut self, error: Error) -> Error {
         self.poison(&error);
         match self.poison.clone() {
@@ -244,7 +276,6 @@ impl Engine {
 
     /// Walks the trees that are freed, as the transaction sees them.
     fn collect_doomed(&mut self, map: &Map) {
-        self.doomed.clear();
         let mut next = 0;
         while next < self.freed.len() {
             let Freed { at, info } = self.freed[next];
@@ -268,8 +299,8 @@ impl Engine {
     /// their value.
     fn settle_changes<M: Medium>(&mut self, medium: &M) {
         let map = medium.map();
+        self.pending.sort();
         let changes = self.pending.changes();
-        changes.sort_unstable_by_key(|change| change.at);
         if !self.doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
             changes.retain(|change| !holds(&self.doomed, change.at));
         }
@@ -278,6 +309,10 @@ impl Engine {
             self.owned.sort_unstable();
             self.own_changes.extend(changes.extract_if(.., |change| holds(&self.owned, change.at)));
             self.own_changes.retain(|change| map.load(change.at) != change.value);
+        }
+        if self.journal.is_settled() {
+            changes.retain(|change| map.load(change.at) != change.value);
+            return;
         }
         let mut unsettled = self.journal.unsettled().iter().peekable();
         changes.retain(|change| {
@@ -295,15 +330,16 @@ impl Engine {
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
         }
-        self.doomed.clear();
         self.clear();
     }
 
+    #[inline]
     fn clear(&mut self) {
         self.pending.clear();
         self.rings.clear();
         self.owned.clear();
         self.freed.clear();
+        self.doomed.clear();
     }
 
     /// Retires the journal and marks the region as closed, durably.

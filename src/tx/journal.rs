@@ -152,21 +152,28 @@ impl Journal {
     }
 
     /// Rule 7: what another thread flushed and did not fence is flushed again by this one.
+    #[inline]
     pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
-        if self.settled && !self.unfenced_ret {
-            return;
+        if (!self.settled || self.unfenced_ret) && self.thread != ThreadNumber::current() {
+            self.flush_again(medium, origin);
         }
-        let current = ThreadNumber::current();
-        if self.thread == current {
-            return;
-        }
-        self.thread = current;
+    }
+
+    #[cold]
+    fn flush_again<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
+        self.thread = ThreadNumber::current();
         if !self.settled && !medium.leaves_out(Rule::HandOver) {
             flush_words(medium, self.applied.iter().map(|change| change.at), origin);
         }
         if self.unfenced_ret && !medium.leaves_out(Rule::HandOverRetired) {
             flush_word(medium, self.layout.retired(), origin);
         }
+    }
+
+    /// Whether the words of the last record are durable, so that `unsettled` is empty.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// The words whose flushes may still be under way, with the values that they have. They are better asked
@@ -210,7 +217,17 @@ impl Journal {
     }
 
     /// Reserves all memory that [`Journal::commit`] needs for so many words.
+    #[inline]
     pub(crate) fn reserve(&mut self, words: usize) -> Result<()> {
+        let room = self.applied.capacity() - self.applied.len();
+        if words <= room && RECORD_HEADER + words * ENTRY <= size_of_val(&self.record[..]) {
+            return Ok(()); // as for some transaction before it
+        }
+        self.reserve_more(words)
+    }
+
+    #[cold]
+    fn reserve_more(&mut self, words: usize) -> Result<()> {
         if words > 1 && words > self.capacity() {
             return Err(Error::JournalFull { words, capacity: self.capacity() });
         }
@@ -232,19 +249,30 @@ impl Journal {
         match changes {
             [] => Ok(()),
             // Rule 4.
-            [change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
-                if self.unretired > 0 && self.settled && !medium.leaves_out(Rule::LoneRetires) {
-                    self.retire(medium, self.number, origin);
-                    self.unretired = 0;
-                }
-                medium.store(change.at, change.value, change.origin);
-                flush_word(medium, change.at, change.origin);
-                medium.fence(origin)?;
-                self.fenced();
-                Ok(())
+            &[change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
+                self.commit_alone(medium, change, origin)
             }
             _ => self.commit_record(medium, changes, origin),
         }
+    }
+
+    /// Changes this word and nothing else, durably. Rule 4: what the last record applied is settled.
+    #[inline(always)]
+    pub(crate) fn commit_alone<M: MediumImpl>(
+        &mut self,
+        medium: &M,
+        change: Change,
+        origin: Origin,
+    ) -> Result<()> {
+        if self.unretired > 0 && self.settled && !medium.leaves_out(Rule::LoneRetires) {
+            self.retire(medium, self.number, origin);
+            self.unretired = 0;
+        }
+        medium.store(change.at, change.value, change.origin);
+        flush_word(medium, change.at, change.origin);
+        medium.fence(origin)?;
+        self.fenced();
+        Ok(())
     }
 
     /// Rule 2.

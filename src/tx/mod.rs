@@ -54,7 +54,6 @@ pub struct Tx<'t, M: Medium> {
     any_pending: Cell<bool>,
     /// A rule was broken.
     broken: Cell<bool>,
-    committed: Cell<bool>,
     _thread: OnItsThread,
     /// Makes it invariant in `'t`.
     brand: PhantomData<fn(&'t ()) -> &'t ()>,
@@ -74,27 +73,26 @@ impl<'t, M: Medium> Tx<'t, M> {
             fenced: Cell::new(false),
             any_pending: Cell::new(false),
             broken: Cell::new(false),
-            committed: Cell::new(false),
             _thread: OnItsThread::MARKER,
             brand: PhantomData,
         }
     }
 
-    pub(crate) fn commit(self, origin: Origin) -> Result<()> {
+    pub(crate) fn commit(mut self, origin: Origin) -> Result<()> {
         if self.broken.get() {
             return Err(Error::Aborted);
         }
-        self.engine.borrow().check_poison()?;
+        let engine = self.engine.get_mut();
+        engine.check_poison()?;
         match self.open.get() {
             0 => {}
             handles => return Err(Error::Orphaned { handles: handles.unsigned_abs() }),
         }
-        let mut engine = self.engine.borrow_mut();
         if self.fenced.get() {
             engine.journal.fenced();
         }
         engine.commit(self.medium, self.unfenced.get(), origin)?;
-        self.committed.set(true);
+        std::mem::forget(self); // dropped, it aborts
         Ok(())
     }
 
@@ -540,14 +538,14 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 }
 
+/// Aborts: a commit that succeeds leaves nothing to drop.
 impl<M: Medium> Drop for Tx<'_, M> {
+    #[cold]
     fn drop(&mut self) {
-        if !self.committed.get() {
-            let engine = self.engine.get_mut();
-            if self.fenced.get() {
-                engine.journal.fenced();
-            }
-            engine.abort(self.medium);
+        let engine = self.engine.get_mut();
+        if self.fenced.get() {
+            engine.journal.fenced();
         }
+        engine.abort(self.medium);
     }
 }

@@ -8,48 +8,89 @@ const SMALL: usize = 8;
 
 /// Offsets of words, each with the value it is to have. Kept from one transaction to the next, so that
 /// nothing is allocated in the steady state.
+///
+/// Most code writes to rising offsets, field by field. Then there is nothing to search for before a word is added,
+/// nothing to sort at commit, and no table.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     changes: Vec<Change>,
+    /// Some offset is lower than one before it.
+    scattered: bool,
+    /// Knows all changes if they are scattered and more than [`SMALL`].
     index: Index,
 }
 
 impl Pending {
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<u64> {
-        self.find(at).map(|index| self.changes[index].value)
+        let index = match self.changes.len() {
+            0..=SMALL => self.changes.iter().position(|change| change.at == at),
+            _ if self.scattered => self.index.find(&self.changes, at).ok(),
+            _ => self.changes.binary_search_by_key(&at, |change| change.at).ok(),
+        };
+        index.map(|index| self.changes[index].value)
     }
 
     #[inline]
     pub(crate) fn set(&mut self, at: usize, value: u64, origin: Origin) {
+        if !self.scattered && self.changes.last().is_none_or(|last| last.at < at) {
+            self.changes.push(Change { at, value, origin });
+        } else {
+            self.set_scattered(at, value, origin);
+        }
+    }
+
+    /// Takes the parts of a change: a whole one would be put together on the stack, word by word, and copied from
+    /// there by wider loads. Such a load waits until the stores that it needs are in the cache, and they wait
+    /// behind every flush before them: it would cost as much as another fence.
+    fn set_scattered(&mut self, at: usize, value: u64, origin: Origin) {
         let change = Change { at, value, origin };
-        match self.find(at) {
+        let found = match self.changes.len() {
+            0..=SMALL => self.changes.iter().position(|other| other.at == change.at),
+            _ if self.scattered => match self.index.find(&self.changes, change.at) {
+                Ok(index) => Some(index),
+                Err(place) if self.index.has_room() => {
+                    self.index.insert(place, self.changes.len());
+                    self.changes.push(change);
+                    return;
+                }
+                Err(_) => None,
+            },
+            _ => self.changes.binary_search_by_key(&change.at, |other| other.at).ok(),
+        };
+        match found {
             Some(index) => self.changes[index] = change,
             None => {
+                self.scattered = true;
                 self.changes.push(change);
                 if self.changes.len() > SMALL {
-                    self.index.add(&self.changes);
+                    self.index.build(&self.changes);
                 }
             }
         }
     }
 
+    /// All changes, each offset once, for the commit to thin out and to add to; nothing is looked up after that.
     #[inline]
-    fn find(&self, at: usize) -> Option<usize> {
-        match self.changes.len() {
-            0..=SMALL => self.changes.iter().position(|change| change.at == at),
-            _ => self.index.find(&self.changes, at),
-        }
-    }
-
-    /// All changes, each offset once, for the commit to sort and thin out; nothing is looked up after that.
     pub(crate) fn changes(&mut self) -> &mut Vec<Change> {
         &mut self.changes
     }
 
+    /// Brings the changes into the order of their offsets; nothing is looked up after that.
+    #[inline]
+    pub(crate) fn sort(&mut self) {
+        if self.scattered {
+            self.changes.sort_unstable_by_key(|change| change.at);
+        }
+    }
+
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.changes.clear();
-        self.index.clear();
+        if self.scattered {
+            self.scattered = false;
+            self.index.clear();
+        }
     }
 }
 
@@ -57,7 +98,7 @@ impl Pending {
 /// own place on. Places of an earlier round count as empty, so that clearing costs nothing.
 #[derive(Debug, Default)]
 struct Index {
-    /// Round, and index into the changes; a power of two of them.
+    /// Round, and index into the changes; none, or a power of two of them.
     places: Vec<(u32, u32)>,
     round: u32,
     /// How many changes the table knows.
@@ -72,45 +113,51 @@ impl Index {
         ((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
     }
 
+    /// The index of the change of this offset, or the place where it would be noted.
     #[inline]
-    fn find(&self, changes: &[Change], at: usize) -> Option<usize> {
+    fn find(&self, changes: &[Change], at: usize) -> Result<usize, usize> {
         let mask = self.places.len() - 1;
         let mut place = self.home(at);
         loop {
             let (round, index) = self.places[place & mask];
             if round != self.round {
-                return None;
+                return Err(place & mask);
             }
             if changes[index as usize].at == at {
-                return Some(index as usize);
+                return Ok(index as usize);
             }
             place += 1;
         }
     }
 
-    /// Takes in the changes that it does not know yet.
     #[inline]
-    fn add(&mut self, changes: &[Change]) {
-        if self.places.len() < 2 * changes.len() {
-            self.places = vec![(0, 0); (4 * changes.len()).next_power_of_two()];
-            (self.round, self.known) = (1, 0);
-        }
-        let mask = self.places.len() - 1;
-        for (index, change) in changes.iter().enumerate().skip(self.known) {
-            let mut place = self.home(change.at);
-            while self.places[place & mask].0 == self.round {
-                place += 1;
-            }
-            self.places[place & mask] = (self.round, index as u32);
-        }
-        self.known = changes.len();
+    fn has_room(&self) -> bool {
+        2 * (self.known + 1) <= self.places.len()
     }
 
     #[inline]
-    fn clear(&mut self) {
-        if self.known == 0 {
-            return;
+    fn insert(&mut self, place: usize, index: usize) {
+        self.places[place] = (self.round, index as u32);
+        self.known += 1;
+    }
+
+    /// Takes in all changes, in a larger table if need be.
+    fn build(&mut self, changes: &[Change]) {
+        self.clear();
+        if self.places.len() < 2 * changes.len() {
+            self.places = vec![(0, 0); (4 * changes.len()).next_power_of_two()];
+            self.round = 1;
         }
+        for (index, change) in changes.iter().enumerate() {
+            match self.find(&changes[..index], change.at) {
+                Ok(other) => unreachable!("changes {other} and {index} are of one offset"),
+                Err(place) => self.insert(place, index),
+            }
+        }
+    }
+
+    /// Forgets all changes.
+    fn clear(&mut self) {
         self.known = 0;
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
@@ -131,20 +178,26 @@ mod tests {
         #[test]
         fn it_is_a_map(
             steps in proptest::collection::vec((0_usize..60, any::<u64>()), 0..200),
+            // So many rise, as most code writes them.
+            rising in 0_usize..60,
             stride in prop::sample::select(vec![8, 64, 512, 4096]),
             to_go in 0_u32..3,
         ) {
             let mut pending = Pending::default();
             for round in 0..4 {
                 let mut model = HashMap::new();
-                for &(at, value) in &steps {
+                for &(at, value) in (0..rising).map(|at| (at, at as u64)).collect::<Vec<_>>().iter().chain(&steps) {
                     pending.set(at * stride, value.wrapping_add(round), Location::caller());
                     model.insert(at * stride, value.wrapping_add(round));
                     for at in 0..60 {
                         prop_assert_eq!(pending.get(at * stride), model.get(&(at * stride)).copied());
                     }
                 }
-                prop_assert_eq!(pending.changes().len(), model.len());
+                pending.sort();
+                let sorted: Vec<usize> = pending.changes().iter().map(|change| change.at).collect();
+                let mut expected: Vec<usize> = model.keys().copied().collect();
+                expected.sort();
+                prop_assert_eq!(sorted, expected);
                 pending.clear();
                 prop_assert!(pending.changes().is_empty() && pending.get(0).is_none());
                 if round == 0 && !pending.index.places.is_empty() {
