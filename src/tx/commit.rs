@@ -314,11 +314,15 @@ impl Engine {
             changes.retain(|change| map.load(change.at) != change.value);
             return;
         }
-        let mut unsettled = self.journal.unsettled().iter().peekable();
+        let mut unsettled = self.journal.unsettled();
         changes.retain(|change| {
-            while unsettled.next_if(|last| last.at < change.at).is_some() {}
-            match unsettled.peek() {
-                Some(last) if last.at == change.at => last.value != change.value,
+            while let [first, rest @ ..] = unsettled
+                && first.at < change.at
+            {
+                unsettled = rest;
+            }
+            match unsettled {
+                [first, ..] if first.at == change.at => first.value != change.value,
                 _ => map.load(change.at) != change.value,
             }
         });
