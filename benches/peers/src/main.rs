@@ -2,11 +2,16 @@
 //!
 //! Short batches of each take turns, and a ratio is the median of the ratios of the rounds: what disturbs the
 //! machine for longer than a round disturbs all sides alike. Criterion measures one side after the other, so
-//! that a change of the machine's speed between them would look like a difference.
+//! that a change of the machine's speed between them would look like a difference. `benches/run` takes the median of
+//! several processes, because addresses that differ by a multiple of 4 KiB can make a CPU wait, and each process has
+//! others.
 //!
 //! # Safety
 //!
 //! The C functions touch their own pool and the floor's memory, which is 1 MiB and aligned to a line.
+
+#[path = "../../../tests/dax/guest/src/count.rs"]
+mod count;
 
 use indelible::medium::Emulated;
 use indelible::state::Flushed;
@@ -15,6 +20,7 @@ use std::cmp::Ordering;
 use std::ffi::{CString, c_char, c_int};
 use std::hint::black_box;
 use std::ops::Range;
+use std::process::Command;
 use std::time::Instant;
 
 unsafe extern "C" {
@@ -32,6 +38,7 @@ unsafe extern "C" {
     fn floor_store(memory: *mut u64, instruction: c_int, value: u64);
     fn floor_push(memory: *mut u64, instruction: c_int, at: u64, value: u64);
     fn floor_words(memory: *mut u64, instruction: c_int, count: u64, value: u64);
+    fn floor_churn(memory: *mut u64, instruction: c_int, slot: u64, size: u64, value: u64);
 }
 
 /// 48 bytes.
@@ -158,42 +165,114 @@ fn quantile(values: &mut [f64], share: f64) -> f64 {
     values[((values.len() - 1) as f64 * share) as usize]
 }
 
-/// One side of a row: what is measured, and what tidies up after a round.
+/// One side of a row: what is measured, what tidies up after a round, and for the others the least ratio that
+/// the project wants.
 struct Side<'a> {
     name: &'static str,
+    goal: f64,
     call: &'a mut dyn FnMut(u64),
     tidy: &'a mut dyn FnMut(),
 }
 
-/// Prints the row `work`, of which `sides[0]` is ours.
-fn row(work: &str, rounds: usize, sides: &mut [Side<'_>]) {
-    rows(work, rounds, BATCH, 1, sides);
+/// What this process is to do.
+struct Bench {
+    pool: String,
+    rounds: usize,
+    /// Whether fences are counted: it takes a minute.
+    fences: bool,
+    /// In a child process, the work and the side whose fences are counted, and nothing is measured.
+    counted: Option<(String, usize)>,
 }
 
-/// The same with batches of another size, and several units of work in each call.
-fn rows(work: &str, rounds: usize, batch: u64, units: u64, sides: &mut [Side<'_>]) {
-    let mut times = vec![Vec::new(); sides.len()];
-    for round in 0..rounds {
-        for turn in 0..sides.len() {
-            let index = (turn + round) % sides.len(); // nobody is always first
-            let side = &mut sides[index];
-            times[index].push(time(1 + round as u64 * batch, batch, side.call) / units as f64);
-            (side.tidy)();
+impl Bench {
+    /// Prints the rows `work`, of which `sides[0]` is ours, with the fences of both.
+    fn durable(&self, work: &str, sides: &mut [Side<'_>]) {
+        if let Some((_, index)) = self.counted.as_ref().filter(|(counted, _)| counted == work) {
+            let side = &mut sides[*index];
+            for n in 0..BATCH {
+                (side.call)(n);
+            }
+            count::mark();
+            for n in BATCH..BATCH + COUNTED {
+                (side.call)(n);
+            }
+            count::mark();
+            std::process::exit(0);
+        }
+        let fences = |index: usize| match self.fences {
+            true => format!("{:.2}", self.fences(work, index)),
+            false => String::new(),
+        };
+        let fences: Vec<String> = (0..sides.len()).map(fences).collect();
+        self.rows(work, self.rounds, BATCH, 1, sides, &fences);
+    }
+
+    /// Fences of one call, counted in a child process by single steps.
+    fn fences(&self, work: &str, index: usize) -> f64 {
+        let pool = format!("{}.counted", self.pool);
+        let mut child = Command::new(std::env::current_exe().expect("this program"));
+        child.args([&pool, "--count", work, &index.to_string()]);
+        let counts = count::count(&mut child).expect("the child is traced");
+        std::fs::remove_file(pool).expect("the child made its pool");
+        counts.sfence as f64 / COUNTED as f64
+    }
+
+    /// The same for work of any kind, in batches of another size, with several units of work in each call.
+    fn rows(
+        &self,
+        work: &str,
+        rounds: usize,
+        batch: u64,
+        units: u64,
+        sides: &mut [Side<'_>],
+        fences: &[String],
+    ) {
+        if self.counted.is_some() {
+            return;
+        }
+        let mut times = vec![Vec::new(); sides.len()];
+        for round in 0..rounds {
+            for turn in 0..sides.len() {
+                let index = (turn + round) % sides.len(); // nobody is always first
+                let side = &mut sides[index];
+                times[index].push(time(1 + round as u64 * batch, batch, side.call) / units as f64);
+                (side.tidy)();
+            }
+        }
+        let ours = quantile(&mut times[0].clone(), 0.5);
+        let fences = |index: usize| fences.get(index).map_or("", String::as_str);
+        for (index, side) in sides.iter().enumerate().skip(1) {
+            let mut ratios: Vec<f64> =
+                times[index].iter().zip(&times[0]).map(|(theirs, ours)| theirs / ours).collect();
+            let goal = if side.goal == 0.0 { String::new() } else { format!("{:.2}", side.goal) };
+            let theirs = quantile(&mut times[index].clone(), 0.5);
+            let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut ratios, share));
+            println!(
+                "{work},{},{ours:.1},{theirs:.1},{middle:.2},{low:.2},{high:.2},{goal},{},{}",
+                side.name,
+                fences(0),
+                fences(index)
+            );
         }
     }
-    let ours = quantile(&mut times[0].clone(), 0.5);
-    for (side, theirs) in sides.iter().zip(&times).skip(1) {
-        let mut ratios: Vec<f64> = theirs.iter().zip(&times[0]).map(|(theirs, ours)| theirs / ours).collect();
-        let theirs = quantile(&mut theirs.clone(), 0.5);
-        let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut ratios, share));
-        println!("{work},{},{ours:.1},{theirs:.1},{middle:.2},{low:.2},{high:.2}", side.name);
-    }
 }
 
+/// Calls whose fences are counted.
+const COUNTED: u64 = 4;
+
 fn main() -> indelible::Result<()> {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let rounds = if quick { 200 } else { 3_000 };
-    let path = std::env::args().nth(1).expect("the path of PMDK's pool, which must not exist");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let (path, counted) = match &arguments[..] {
+        [path, flag, work, index] if flag == "--count" => {
+            count::be_traced();
+            (path.clone(), Some((work.clone(), index.parse().expect("the index of a side"))))
+        }
+        [path, ..] => (path.clone(), None),
+        [] => panic!("the path of PMDK's pool, which must not exist"),
+    };
+    let fences = arguments.iter().any(|argument| argument == "--fences");
+    let bench = Bench { pool: path.clone(), rounds: if quick { 200 } else { 1_000 }, fences, counted };
     let name = CString::new(path.clone()).expect("a path has no zero byte");
     // SAFETY: a string that ends with a zero byte.
     assert_eq!(unsafe { peer_open(name.as_ptr()) }, 0, "PMDK made its pool");
@@ -212,51 +291,68 @@ fn main() -> indelible::Result<()> {
         "clflushopt" => 1,
         _ => 2,
     };
-    eprintln!("flush instruction of ours and the floor: {instruction}");
+    if bench.counted.is_none() {
+        eprintln!("flush instruction of ours and the floor: {instruction}");
+        println!(
+            "work,beside,ours ns,theirs ns,theirs / ours,lower quartile,upper quartile,goal,our fences,their fences"
+        );
+    }
     let mut memory = Box::new(Memory([1; 1 << 17]));
     let memory: *mut u64 = memory.0.as_mut_ptr();
-    println!("work,beside,ours ns,theirs ns,theirs / ours,lower quartile,upper quartile");
 
     let store =
         &mut |n| region.borrow_mut().transact(|tx, root| Ok(tx.store(&root.words[0].word, n))).unwrap();
-    row(
+    bench.durable(
         "store",
-        rounds,
         &mut [
-            Side { name: "indelible", call: store, tidy: &mut || () },
+            Side { name: "indelible", goal: 0.0, call: store, tidy: &mut || () },
             // SAFETY: see the file.
-            Side { name: "floor", call: &mut |n| unsafe { floor_store(memory, code, n) }, tidy: &mut || () },
+            Side {
+                name: "floor",
+                goal: 1.0 / 1.15,
+                call: &mut |n| unsafe { floor_store(memory, code, n) },
+                tidy: &mut || (),
+            },
             // SAFETY: see the file.
-            Side { name: "pmemobj_persist", call: &mut |n| unsafe { peer_store(n) }, tidy: &mut || () },
+            Side {
+                name: "pmemobj_persist",
+                goal: 0.0,
+                call: &mut |n| unsafe { peer_store(n) },
+                tidy: &mut || (),
+            },
         ],
     );
 
-    for count in [2, 4, 8, 64] {
-        row(
-            &format!("transaction of {count} words"),
-            rounds,
+    // Scattered: the offsets of ours do not rise.
+    for (count, stride, goal) in [(2, 1, 5.0), (4, 1, 8.0), (8, 1, 12.0), (64, 1, 20.0), (64, 37, 20.0)] {
+        let name = if stride == 1 { "words" } else { "scattered words" };
+        bench.durable(
+            &format!("transaction of {count} {name}"),
             &mut [
                 Side {
                     name: "indelible",
+                    goal: 0.0,
                     call: &mut |n| {
                         region
                             .borrow_mut()
                             .transact(|tx, root| {
-                                root.words[..count].iter().for_each(|line| tx.store(&line.word, !n));
+                                (0..count).for_each(|i| tx.store(&root.words[i * stride % 64].word, !n));
                                 Ok(())
                             })
                             .unwrap();
                     },
                     tidy: &mut || (),
                 },
-                // SAFETY: see the file.
                 Side {
                     name: "floor",
+                    goal: 1.0 / 1.5,
+                    // SAFETY: see the file.
                     call: &mut |n| unsafe { floor_words(memory, code, count as u64, n) },
                     tidy: &mut || (),
                 },
                 Side {
                     name: "pmemobj_tx_add_range_direct",
+                    goal,
                     // SAFETY: see the file.
                     call: &mut |n| assert_eq!(unsafe { peer_words(count as u64, !n) }, 0),
                     tidy: &mut || (),
@@ -265,12 +361,12 @@ fn main() -> indelible::Result<()> {
         );
     }
 
-    row(
+    bench.durable(
         "push of 48 bytes",
-        rounds,
         &mut [
             Side {
                 name: "indelible",
+                goal: 0.0,
                 call: &mut |n| {
                     region
                         .borrow_mut()
@@ -288,6 +384,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "floor",
+                goal: 1.0 / 1.25,
                 // As many lines as ours, which are freed after each batch.
                 // SAFETY: see the file.
                 call: &mut |n| unsafe { floor_push(memory, code, 2048 + n % BATCH * 8, n) },
@@ -295,6 +392,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "POBJ_NEW",
+                goal: 6.0,
                 // SAFETY: see the file.
                 call: &mut |n| assert_eq!(unsafe { peer_push_new(n) }, 0),
                 // SAFETY: see the file.
@@ -302,6 +400,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "TX_NEW",
+                goal: 8.0,
                 // SAFETY: see the file.
                 call: &mut |n| assert_eq!(unsafe { peer_push_tx(n) }, 0),
                 // SAFETY: see the file.
@@ -311,14 +410,12 @@ fn main() -> indelible::Result<()> {
     );
     let size = |n: u64| [16, 40, 100, 200, 400, 800][random(n, 6) as usize];
     let bytes = [7_u8; 800];
-    rows(
+    bench.durable(
         "alloc and free; 16 to 800 bytes",
-        rounds,
-        BATCH,
-        1,
         &mut [
             Side {
                 name: "indelible",
+                goal: 0.0,
                 call: &mut |n| {
                     let (slot, size) = (random(n + 1, 64) as usize, size(n) as usize);
                     region
@@ -333,7 +430,15 @@ fn main() -> indelible::Result<()> {
                 tidy: &mut || (),
             },
             Side {
+                name: "floor",
+                goal: 0.0,
+                // SAFETY: see the file.
+                call: &mut |n| unsafe { floor_churn(memory, code, random(n + 1, 64), size(n), n) },
+                tidy: &mut || (),
+            },
+            Side {
                 name: "pmemobj_reserve; publish; defer_free",
+                goal: 5.0,
                 // SAFETY: see the file.
                 call: &mut |n| assert_eq!(unsafe { peer_churn(random(n + 1, 64), size(n), 7) }, 0),
                 tidy: &mut || (),
@@ -355,7 +460,7 @@ fn main() -> indelible::Result<()> {
         assert_eq!(unsafe { peer_push_new(id) }, 0);
     }
     let expected = MANY * (MANY - 1) / 2;
-    rows(
+    bench.rows(
         "traverse a list of 1 M nodes",
         few,
         1,
@@ -363,6 +468,7 @@ fn main() -> indelible::Result<()> {
         &mut [
             Side {
                 name: "indelible",
+                goal: 0.0,
                 call: &mut |_| {
                     let (region, mut sum) = (region.borrow(), 0);
                     let mut link = &region.root().list;
@@ -376,6 +482,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "Box",
+                goal: 1.0 / 1.05,
                 call: &mut |_| {
                     let (mut link, mut sum) = (black_box(&boxed), 0);
                     while let Some(node) = link {
@@ -388,11 +495,13 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "D_RO",
+                goal: 3.0,
                 // SAFETY: see the file.
                 call: &mut |_| assert_eq!(unsafe { peer_traverse() }, expected),
                 tidy: &mut || (),
             },
         ],
+        &[],
     );
     // One by one: the destructor would recurse a million times.
     while let Some(mut node) = boxed {
@@ -404,7 +513,7 @@ fn main() -> indelible::Result<()> {
     // SAFETY: see the file.
     unsafe { peer_build(MANY) };
     let region = region.borrow();
-    rows(
+    bench.rows(
         "look up in a tree of 1 M nodes",
         few * 10,
         1_000,
@@ -412,6 +521,7 @@ fn main() -> indelible::Result<()> {
         &mut [
             Side {
                 name: "indelible",
+                goal: 0.0,
                 call: &mut |n| {
                     let key = random(n, MANY);
                     assert_eq!(find(&region.root().tree, key), Some(key));
@@ -420,6 +530,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "Box",
+                goal: 1.0 / 1.05,
                 call: &mut |n| {
                     let key = random(n, MANY);
                     assert_eq!(find_boxed(&tree, key), Some(key));
@@ -428,6 +539,7 @@ fn main() -> indelible::Result<()> {
             },
             Side {
                 name: "D_RO",
+                goal: 3.0,
                 call: &mut |n| {
                     let key = random(n, MANY);
                     // SAFETY: see the file.
@@ -436,6 +548,7 @@ fn main() -> indelible::Result<()> {
                 tidy: &mut || (),
             },
         ],
+        &[],
     );
     // SAFETY: see the file; nothing uses the pool any more.
     unsafe { peer_close() };

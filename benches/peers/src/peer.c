@@ -2,6 +2,7 @@
 #include <libpmemobj.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <string.h>
 
 POBJ_LAYOUT_BEGIN(peers);
 POBJ_LAYOUT_ROOT(peers, struct root);
@@ -215,4 +216,22 @@ void floor_words(volatile uint64_t *memory, int instruction, uint64_t count, uin
 		memory[8 * i] = value;
 	for (uint64_t i = 0; i < count; i++)
 		flush((void *)&memory[8 * i], instruction);
+}
+
+/* A header of 16 bytes and `size` behind it in a place of the slot's own, a fence, the slot's line, a fence. */
+void floor_churn(volatile uint64_t *memory, int instruction, uint64_t slot, uint64_t size, uint64_t value)
+{
+	static const char bytes[800] = {7};
+	/* Two places for each slot, in turn, because the old object stays until the new one is published. */
+	volatile uint64_t *place = memory + 4096 + (2 * slot + (value & 1)) * 128;
+
+	place[0] = size;
+	place[1] = value;
+	memcpy((void *)&place[2], bytes, size);
+	for (uint64_t at = 0; at < 2 + (size + 7) / 8; at += 8)
+		flush((void *)&place[at], instruction);
+	fence();
+	memory[slot * 8] = value;
+	flush((void *)&memory[slot * 8], instruction);
+	fence();
 }
