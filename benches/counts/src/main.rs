@@ -47,6 +47,14 @@ fn words(bank: &mut Bank, count: usize, n: u64) -> Result<()> {
     })
 }
 
+/// As many words, not in the order of their offsets.
+fn scattered(bank: &mut Bank, n: u64) -> Result<()> {
+    bank.transact(|tx, root| {
+        (0..64).for_each(|i| tx.store(&root.words[i * 37 % 64].word, n));
+        Ok(())
+    })
+}
+
 fn publish(bank: &mut Bank, n: u64) -> Result<()> {
     bank.transact(|tx, root| {
         let mut node = tx.alloc(Node { id: n, value: [n; 4], next: Link::null() })?;
@@ -101,6 +109,7 @@ fn main() -> Result<()> {
         "2-words" => |bank, n| words(bank, 2, n),
         "8-words" => |bank, n| words(bank, 8, n),
         "64-words" => |bank, n| words(bank, 64, n),
+        "64-scattered" => scattered,
         "publish" => publish,
         "publish-and-free" => publish_and_free,
         _ => panic!("there is no work {work}"),
