@@ -356,6 +356,17 @@ pub enum Error {
         /// This process.
         this: u32,
     },
+    /// A write-back failed while a region was made or opened, so that there is none in this process.
+    #[error(
+        "{}: the device did not take what was written ({reason}), so that the region is not open; nothing that was committed is lost: check the device, then try again",
+        .path.display()
+    )]
+    NotWrittenBack {
+        /// The region file.
+        path: PathBuf,
+        /// What failed.
+        reason: String,
+    },
     /// A write-back failed, so that nothing more can be promised for what is in memory.
     #[error(
         "the region is poisoned: an earlier write-back failed ({reason}), and the pages concerned may hold old data; close it, check the device, open it again"
@@ -401,6 +412,14 @@ impl Error {
             Some(Errno::ISDIR) => Error::NotAFile { path, found: "a folder" },
             Some(Errno::LOOP) => Error::SymlinkLoop { path },
             _ => Error::Io { op, path, source },
+        }
+    }
+
+    /// For an error while a region is made or opened: there is no region yet that could be poisoned.
+    pub(crate) fn before_open(self, path: &Path) -> Self {
+        match self {
+            Error::Poisoned { reason } => Error::NotWrittenBack { path: path.to_path_buf(), reason },
+            other => other,
         }
     }
 

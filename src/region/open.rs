@@ -27,7 +27,8 @@ pub(crate) fn open_file<R: Persistent, M: FileMedium>(
 ) -> Result<Region<R, M>> {
     let medium: M = attach(file, options)?;
     let exact_len = medium.file().exact_len;
-    let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())?;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())
+        .map_err(|error| error.before_open(medium.path()))?;
     Ok(Region::new_parts(medium, engine, recovered))
 }
 

@@ -108,6 +108,10 @@ fn by_hand() -> Vec<(&'static str, Error)> {
             "by hand: a CPU that can't flush",
             Error::NoFlushInstruction { reason: "it has no clwb, clflushopt or clflush" },
         ),
+        (
+            "by hand: a write-back failed at open",
+            Error::NotWrittenBack { path: path(), reason: "msync: I/O error".to_string() },
+        ),
         ("by hand: a write-back failed", Error::Poisoned { reason: "msync: I/O error".to_string() }),
         ("by hand: a log is full", Error::LogFull { needed: 144, used: 65_456, capacity: 65_536 }),
         (
