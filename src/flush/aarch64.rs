@@ -47,13 +47,6 @@ pub(crate) fn fence() {
     unsafe { asm!("dsb sy", options(nostack, preserves_flags)) }
 }
 
-/// Asks for the line that holds `at`, which will be read soon.
-#[inline(always)]
-pub(crate) fn prefetch(at: *const u8) {
-    // SAFETY: a hint, which reads nothing into the program and faults at no address.
-    unsafe { asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) }
-}
-
 /// aarch64 has no path that bypasses the cache and ends in the persistence domain.
 ///
 /// # Safety

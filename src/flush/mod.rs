@@ -20,7 +20,7 @@ mod cpu;
 pub(crate) use copy::Route;
 #[cfg(feature = "power")]
 pub(crate) use copy::plan;
-pub(crate) use cpu::{fence, prefetch};
+pub(crate) use cpu::fence;
 pub(crate) use plan::Plan;
 
 /// Bytes in a cache line, the unit of a flush. CPUs with shorter lines are refused.

@@ -12,8 +12,8 @@
 use super::{Features, Instruction, LINE, Stream};
 use core::arch::asm;
 use core::arch::x86_64::{
-    __cpuid, __cpuid_count, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_stream_si128, _mm256_loadu_si256,
-    _mm256_stream_si256, _mm512_loadu_si512, _mm512_stream_si512, CpuidResult,
+    __cpuid, __cpuid_count, _mm_loadu_si128, _mm_stream_si128, _mm256_loadu_si256, _mm256_stream_si256,
+    _mm512_loadu_si512, _mm512_stream_si512, CpuidResult,
 };
 
 /// What this CPU and the kernel say.
@@ -80,13 +80,6 @@ pub(super) fn flush_line(instruction: Instruction, at: *const u8) {
 pub(crate) fn fence() {
     // SAFETY: every x86-64 CPU has `sfence` (SSE); it changes nothing.
     unsafe { asm!("sfence", options(nostack, preserves_flags)) }
-}
-
-/// Asks for the line that holds `at`, which will be read soon.
-#[inline(always)]
-pub(crate) fn prefetch(at: *const u8) {
-    // SAFETY: a hint, which reads nothing into the program and faults at no address.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
 /// Copies whole lines with non-temporal stores, without the fence that must follow before anything else touches

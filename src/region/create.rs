@@ -52,8 +52,8 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
     file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let engine = build(&medium, layout, &text, root, Location::caller())
-        .map_err(|error| error.before_open(path))?;
+    let engine =
+        build(&medium, layout, &text, root, Location::caller()).map_err(|error| error.before_open(path))?;
     unnamed.name(medium.file())?;
     Ok(Region::new_parts(medium, engine, false))
 }
@@ -82,8 +82,8 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     if medium.map().load(0) == MAGIC {
         return Err(Error::DeviceInUse { path: path.to_path_buf() });
     }
-    let engine = build(&medium, layout, text, root, Location::caller())
-        .map_err(|error| error.before_open(path))?;
+    let engine =
+        build(&medium, layout, text, root, Location::caller()).map_err(|error| error.before_open(path))?;
     Ok(Region::new_parts(medium, engine, false))
 }
 

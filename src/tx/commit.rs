@@ -176,10 +176,9 @@ impl Engine {
     fn commit_lone<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         if let [change] = self.pending.changes()[..]
             && medium.map().load(change.at) != change.value
+            && let Err(error) = self.journal.commit_alone(medium, change, origin)
         {
-            if let Err(error) = self.journal.commit_alone(medium, change, origin) {
-                return Err(self.outcome_unknown(error));
-            }
+            return Err(self.outcome_unknown(error));
         }
         self.pending.clear();
         Ok(())

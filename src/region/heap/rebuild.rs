@@ -61,6 +61,12 @@ impl Rebuild {
         }
     }
 
+    /// Something of what [`Rebuild::adopt`] will look at for an object there, so that it is in the cache.
+    #[inline]
+    pub(crate) fn peek(&self, at: usize) -> u64 {
+        self.heap.pages[at / PAGE].class ^ self.covered.peek(at / GRAIN / 64)
+    }
+
     /// Whether a block that was noted covers this byte.
     pub(crate) fn is_covered(&self, at: usize) -> bool {
         self.covered.get(at / GRAIN)

@@ -94,6 +94,12 @@ impl Bitmap {
         self.0[index]
     }
 
+    /// The same, or 0 where there is none.
+    #[inline]
+    pub(crate) fn peek(&self, index: usize) -> u64 {
+        self.0.get(index).copied().unwrap_or(0)
+    }
+
     #[inline]
     pub(crate) fn word_mut(&mut self, index: usize) -> &mut u64 {
         &mut self.0[index]

@@ -6,20 +6,21 @@
 //! before. Two types may have the same fingerprint (it knows the targets of links by name only); so each map
 //! is for one type of each fingerprint, and objects of a second type wait in a second map.
 //!
-//! The next links to be followed are taken from the stack some steps ahead, so that their memory can be
-//! fetched meanwhile.
+//! Links are taken from the stack in batches, so that the memory where they lead can be fetched for all of a batch
+//! at once.
 
 use crate::persistent::TypeInfo;
 use crate::region::block::GRANULE;
 use crate::region::heap::{Bitmap, PAGE};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Entries in the stack.
 const STACK: usize = 1 << 16;
 /// How many of them make room at a time.
 pub(super) const SPILLED: usize = STACK / 2;
-/// Links whose targets are being fetched.
-const AHEAD: usize = 16;
+/// Links whose targets are fetched together.
+pub(super) const BATCH: usize = 16;
 /// Bytes in a chunk: the map of a chunk without bits is passed over.
 const CHUNK: usize = 512 << 10;
 /// Words of a map for a chunk.
@@ -43,10 +44,8 @@ impl Task {
 
 pub(super) struct Work {
     stack: Vec<Task>,
-    /// A ring.
-    ahead: [Option<Task>; AHEAD],
-    first: usize,
-    count: usize,
+    /// Taken from the stack already, the next one last.
+    batch: Vec<Task>,
     len: usize,
     pub types: Types,
     maps: Vec<Waiting>,
@@ -55,15 +54,7 @@ pub(super) struct Work {
 impl Work {
     /// For a region of `len` bytes.
     pub fn new(len: usize) -> Self {
-        Work {
-            stack: Vec::new(),
-            ahead: [None; AHEAD],
-            first: 0,
-            count: 0,
-            len,
-            types: Types::default(),
-            maps: Vec::new(),
-        }
+        Work { stack: Vec::new(), batch: Vec::new(), len, types: Types::default(), maps: Vec::new() }
     }
 
     pub fn is_full(&self) -> bool {
@@ -75,33 +66,36 @@ impl Work {
         self.stack.push(task);
     }
 
-    /// Takes a link from the stack that is to be followed soon, if there is room for it.
     #[inline]
-    pub fn advance(&mut self) -> Option<Task> {
-        if self.count == AHEAD {
-            return None;
-        }
-        let task = self.stack.pop()?;
-        self.ahead[(self.first + self.count) % AHEAD] = Some(task);
-        self.count += 1;
-        Some(task)
+    pub fn is_batch_done(&self) -> bool {
+        self.batch.is_empty()
     }
 
+    /// Takes links from the stack that are to be followed next.
+    #[inline]
+    pub fn next_batch(&mut self) -> &[Task] {
+        if self.stack.is_empty() {
+            self.refill();
+        }
+        self.batch.extend(self.stack.drain(self.stack.len().saturating_sub(BATCH)..));
+        &self.batch
+    }
+
+    /// The next of the batch.
     #[inline]
     pub fn pop(&mut self) -> Option<Task> {
-        if self.count == 0 {
-            self.refill();
-            return self.stack.pop();
-        }
-        let task = self.ahead[self.first].take();
-        self.first = (self.first + 1) % AHEAD;
-        self.count -= 1;
-        task
+        self.batch.pop()
     }
 
-    /// One of the links that make room.
-    pub fn waiting(&self, index: usize) -> Option<Task> {
-        self.stack.get(index).copied()
+    /// Some of the oldest links, which make room.
+    pub fn waiting(&self, range: Range<usize>) -> &[Task] {
+        &self.stack[range]
+    }
+
+    /// Something of what [`Work::wait`] will look at, most likely, so that it is in the cache.
+    #[inline]
+    pub fn peek(&self, at: usize) -> u64 {
+        self.maps.first().map_or(0, |map| map.bits.peek(at / GRANULE / 64))
     }
 
     pub fn forget_spilled(&mut self) {
