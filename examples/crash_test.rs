@@ -6,12 +6,13 @@
 //! cargo run --example crash_test -- --bless    # writes what the book shows of them
 //! ```
 
-use indelible::medium::Writable;
-use indelible::power::{Explorer, Failure, History, Log, Model, Recorder, Report};
-use indelible::{Link, Persistent, Region, Result, Word};
 use std::path::{Path, PathBuf};
 
 // ANCHOR: types
+use indelible::medium::Writable;
+use indelible::power::{Explorer, Failure, History, Log, Model, Recorder, Report};
+use indelible::{Link, Persistent, Region, Result, Word};
+
 /// What a shop has, and what it has sold.
 #[derive(Persistent)]
 #[repr(C)]
@@ -111,9 +112,9 @@ fn check(shop: &Shop, history: &History<u64>) {
 }
 // ANCHOR_END: check
 
+// ANCHOR: explorer
 type PlaceOrder = fn(&mut Region<Shop, Recorder>, u64, u64) -> Result<()>;
 
-// ANCHOR: explorer
 /// Two orders, of two and three pieces.
 fn explorer(order: PlaceOrder) -> Explorer<Shop, u64> {
     let workload = move |shop: &mut Region<Shop, Recorder>, log: &Log<u64>| {
@@ -203,6 +204,15 @@ fn no_crash_breaks_the_shop() {
     assert!(report.is_exhaustive(), "{report}");
 }
 // ANCHOR_END: test
+
+// ANCHOR: mutants
+#[test]
+fn the_check_notices_what_is_left_out() {
+    let mutants = explorer(order).mutants();
+    assert!(mutants.redundant().next().is_none(), "{mutants}");
+    assert!(mutants.unchecked().next().is_none(), "{mutants}");
+}
+// ANCHOR_END: mutants
 
 #[test]
 fn nor_one_after_recovery() {

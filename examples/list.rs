@@ -5,10 +5,10 @@
 //! cargo test --example list
 //! ```
 
+// ANCHOR: types
 use indelible::medium::Medium;
 use indelible::{Committed, Link, Persistent, Read, Region, Result, Taken, Tx};
 
-// ANCHOR: types
 #[derive(Persistent)]
 #[repr(C)]
 struct Node {
@@ -114,6 +114,7 @@ mod tests {
     use super::*;
     use indelible::power::{Explorer, History, Log, Recorder};
 
+    // ANCHOR: stages
     /// What the list holds after each of the transactions.
     const STAGES: [&[u64]; 5] = [&[], &[20], &[10, 20], &[20, 10], &[10]];
 
@@ -147,6 +148,7 @@ mod tests {
         let report = Explorer::new(|| List { first: Link::null() }, workload, check).run();
         assert!(report.assert().is_exhaustive());
     }
+    // ANCHOR_END: stages
 
     #[test]
     fn the_example_runs() {

@@ -6,10 +6,10 @@
 //! cargo test --example lru
 //! ```
 
+// ANCHOR: types
 use indelible::medium::{Emulated, Medium, Writable};
 use indelible::{Link, Persistent, Region, Result, Tx};
 
-// ANCHOR: types
 const PLACES: usize = 4;
 
 #[derive(Persistent)]

@@ -6,11 +6,11 @@
 //! cargo test --example queue
 //! ```
 
+// ANCHOR: types
 use indelible::medium::Medium;
 use indelible::state::Flushed;
 use indelible::{Committed, Link, Persistent, Pm, Read, Region, Result, Tx};
 
-// ANCHOR: types
 #[derive(Persistent)]
 #[repr(C)]
 struct Job {

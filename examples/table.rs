@@ -6,11 +6,11 @@
 //! cargo test --example table
 //! ```
 
+// ANCHOR: types
 use indelible::medium::Medium;
 use indelible::state::Flushed;
 use indelible::{Link, Persistent, Pm, Region, Result, Tx};
 
-// ANCHOR: types
 #[derive(Persistent)]
 #[repr(C)]
 struct Entry {

@@ -6,10 +6,10 @@
 //! cargo test --example tree
 //! ```
 
+// ANCHOR: types
 use indelible::medium::Medium;
 use indelible::{Committed, Link, Persistent, Read, Region, Result, Tx, Word};
 
-// ANCHOR: types
 #[derive(Persistent)]
 #[repr(C)]
 struct Node {

@@ -1,5 +1,6 @@
 //! The one error type. Each variant carries the facts that are needed to act, and says what to do next.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// An error from `open` or `create` leaves the file as it was. An error from a transaction leaves the
 /// published state as it was, with the one exception that [`Error::OutcomeUnknown`] names.
+///
+/// `{:?}` shows the variant's name and the message, because it is what `unwrap` prints, and a `main` that answers
+/// an error.
+///
+/// ```
+/// # use indelible::Region;
+/// let error = Region::new(100, 0_u64).unwrap_err();
+/// assert!(matches!(error, indelible::Error::TooSmall { .. }));
+/// assert_eq!(format!("{error:?}"), format!("TooSmall: {error}"));
+/// ```
 #[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// A system call failed for a reason that has no variant of its own.
     #[error("{path}: {op} failed: {source}; nothing was changed", path = .path.display())]
@@ -386,6 +397,28 @@ pub enum Error {
     /// An application's own reason to abort a transaction, made with [`Error::other`].
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        macro_rules! name_of {
+            ($($variant:ident),*) => {
+                match self {
+                    $(Error::$variant { .. } => stringify!($variant),)*
+                }
+            };
+        }
+        let name = name_of! {
+            Io, NotFound, NoFolder, DanglingSymlink, Exists, PermissionDenied, ReadOnly, NotAFile,
+            WorldWritable, OtherOwner, SymlinkLoop, Locked, NotARegion, DeviceInUse, NewerFormat,
+            SchemaMismatch, SameSchema, Truncated, Damaged, TooSmall, TooLarge, BadMappingLength,
+            PartOutside, PartsOverlap, BadOption, NotDax, NoPersistenceDomain, BadBlocks,
+            UnsafeShutdown, NoFlushInstruction, MemoryFileSystem, Unsupported, DiskFull,
+            AddressSpace, HeapFull, BadLength, JournalFull, LogFull, Orphaned, Aborted,
+            OtherProcess, Poisoned, NotWrittenBack, OutcomeUnknown, Other
+        };
+        write!(f, "{name}: {self}")
+    }
 }
 
 impl Error {

@@ -129,6 +129,9 @@ impl<T: Target + ?Sized + fmt::Debug, S> fmt::Debug for Pm<'_, T, S> {
 
 /// An object that was published and is now unlinked, as this transaction sees it. It still owns all that
 /// it links to. Put it elsewhere with `publish` or `attach`, copy it with `rewrite`, or `free` it.
+///
+/// It is read through [`Taken::get`] and has no `Deref`, because what `get` answers lives to the end of the
+/// transaction, and so do the slots in it: `tx.take(&taken.get().next)`.
 #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
 #[repr(transparent)]
 pub struct Taken<'t, T: ?Sized> {

@@ -39,7 +39,7 @@ pub fn check(input: &Input) -> Result<()> {
                 ));
             }
             for field in fields {
-                let mut types = Types { input, error: None };
+                let mut types = Types { input, unsized_here: false, error: None };
                 types.visit_type(field.ty);
                 if let Some(error) = types.error {
                     refuse(error);
@@ -67,7 +67,7 @@ pub fn check(input: &Input) -> Result<()> {
                 refuse(Error::new(input.ident.span(), "an enum without variants has no value to store"));
             }
             for field in variants.iter().flat_map(|variant| &variant.fields) {
-                let mut types = Types { input, error: None };
+                let mut types = Types { input, unsized_here: false, error: None };
                 types.visit_type(field.ty);
                 if let Some(error) = types.error {
                     refuse(error);
@@ -100,6 +100,8 @@ pub fn literal(expr: &Expr) -> Option<i128> {
 /// use. What hides behind an alias is left to the compiler.
 struct Types<'a> {
     input: &'a Input<'a>,
+    /// Inside of `Link<…>` or a map, which take `str` and slices as they are.
+    unsized_here: bool,
     error: Option<Error>,
 }
 
@@ -123,6 +125,26 @@ impl Types<'_> {
     }
 }
 
+/// What to write instead of an `Option` of this, where that is certain.
+fn optional(arguments: &PathArguments) -> Option<&'static str> {
+    let PathArguments::AngleBracketed(arguments) = arguments else { return None };
+    let Some(GenericArgument::Type(Type::Path(path))) = arguments.args.first() else { return None };
+    match path.path.segments.last()?.ident.to_string().as_str() {
+        "Link" => Some("a link may be null, and so is optional already: use `Link<T>` without the `Option`"),
+        "u8" | "u16" | "u32" | "u64" | "u128" | "i8" | "i16" | "i32" | "i64" | "i128" => Some(
+            "an `Option` of a number needs room beside it, and has padding: use `Option` of a non-zero one, like `Option<NonZeroU64>`",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether what stands in the brackets of this type may be `str` or a slice.
+fn takes_unsized(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| ["Link", "BTreeMap", "HashMap"].iter().any(|name| last.ident == name))
+}
+
 fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(found) => found == *ident,
@@ -140,6 +162,7 @@ impl<'ast> Visit<'ast> for Types<'_> {
             ));
             return;
         }
+        let unsized_here = self.unsized_here;
         let advice = match ty {
             Type::Reference(_) => Some("a reference points nowhere after a restart: use `Link<T>`"),
             Type::Ptr(_) => Some("a pointer points nowhere after a restart: use `Link<T>`"),
@@ -152,8 +175,11 @@ impl<'ast> Visit<'ast> for Types<'_> {
                     "usize" => Some("`usize` differs between machines: use `u64`"),
                     "isize" => Some("`isize` differs between machines: use `i64`"),
                     "Box" | "Rc" | "Arc" => Some("a pointer to the heap is lost with the process: use `Link<T>`"),
+                    "Vec" if unsized_here => Some("a `Vec` lives on the process's heap: write `[T]` here"),
                     "Vec" => Some("a `Vec` lives on the process's heap: use `Link<[T]>`"),
+                    "String" if unsized_here => Some("a `String` lives on the process's heap: write `str` here"),
                     "String" => Some("a `String` lives on the process's heap: use `Link<str>`"),
+                    "Option" => optional(&last.arguments),
                     "Cell" | "RefCell" | "UnsafeCell" | "OnceCell" => {
                         Some("a cell can be changed without a transaction, and torn by a power failure: use `Word<T>`")
                     }
@@ -171,7 +197,11 @@ impl<'ast> Visit<'ast> for Types<'_> {
         match advice {
             Some(advice) if self.error.is_none() => self.error = Some(Error::new(ty.span(), advice)),
             Some(_) => {}
-            None => visit::visit_type(self, ty),
+            None => {
+                self.unsized_here = takes_unsized(ty);
+                visit::visit_type(self, ty);
+                self.unsized_here = unsized_here;
+            }
         }
     }
 }

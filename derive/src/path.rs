@@ -14,7 +14,7 @@ use syn::Ident;
 
 /// A field's type `F`, to be named in such paths.
 pub struct Path {
-    /// `<S as __Types>::__F0`, at `last`.
+    /// `<S as __Types>::__F0`, from `first` to `last`.
     ty: TokenStream,
     first: Span,
     last: Span,
@@ -33,12 +33,9 @@ impl Path {
             let first = span(field.ty.to_token_stream().into_iter().next());
             let last = span(field.ty.to_token_stream().into_iter().last());
             let name = format_ident!("__F{index}");
-            Path {
-                ty: at(quote!(<#ident #ty_generics as __Types>::#name), last),
-                first,
-                last,
-                krate: at(input.krate.to_token_stream(), last),
-            }
+            let open = quote_spanned!(first=> <);
+            let rest = at(quote!(#ident #ty_generics as __Types>::#name), last);
+            Path { ty: quote!(#open #rest), first, last, krate: at(input.krate.to_token_stream(), last) }
         };
         fields.enumerate().map(path).collect()
     }

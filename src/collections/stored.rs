@@ -65,10 +65,14 @@ pub(crate) trait InCell: Layout {
     fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool>;
 }
 
+// Not recommended, so that the message is that of `Stored`, and not of the bound that failed.
+#[diagnostic::do_not_recommend]
 impl<T: Persistent<Links = No> + Copy> Stored for T {}
-impl<T: Persistent<Links = No> + Copy> Layout for T {
+// Wider than `Stored`, so that a type that a map can't hold is complained about once.
+impl<T: Persistent> Layout for T {
     type Cell = T;
 }
+#[diagnostic::do_not_recommend]
 impl<T: Persistent<Links = No> + Copy> InCell for T {
     const LINKED: bool = false;
 
@@ -99,6 +103,7 @@ impl<T: Persistent<Links = No> + Copy> InCell for T {
 /// For what lies behind a link, made by `$alloc`.
 macro_rules! linked {
     ([$($generics:tt)*] $type:ty, $alloc:ident) => {
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> Stored for $type {}
         impl<$($generics)*> Layout for $type {
             type Cell = Link<$type>;

@@ -135,7 +135,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     ///
     /// `workload` runs once, on a region that records; `check` runs on what recovery makes of each image, with
     /// what was begun and acknowledged before the crash. It fails by panicking (with `assert!` and the like)
-    /// or by answering an `Err`.
+    /// or by answering an `Err`. A workload whose functions have an error type of their own converts it, by
+    /// `.map_err(indelible::Error::other)`.
     pub fn new<V: Verdict>(
         root: impl Fn() -> R + Send + Sync + 'static,
         workload: impl Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync + 'static,

@@ -88,7 +88,9 @@ impl Mutants {
 
     /// Survivors that the program asked for. It could leave them out.
     ///
-    /// Two small objects may share a cache line; then either flush will do, and both are here.
+    /// Two small objects may share a cache line; then either flush will do, and both are here, or only the first
+    /// if the other object was written after it. An object of which a word is changed after it was published is
+    /// flushed again by the commit. Flushes of either kind can't be saved by leaving out a call.
     pub fn redundant(&self) -> impl Iterator<Item = &Mutant> {
         self.survivors().filter(|mutant| mutant.explicit)
     }

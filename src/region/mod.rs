@@ -299,7 +299,8 @@ impl<R: Persistent, M: Medium> Region<R, M> {
         self.try_transact(f)
     }
 
-    /// [`Region::transact`] for closures with an error type of their own.
+    /// [`Region::transact`] for closures with an error type of their own. Where a `?` behind the call converts the
+    /// error once more, the closure must name its own: `Ok::<_, Refused>(())`.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ fn read() -> BTreeMap<String, String> {
 #[track_caller]
 pub fn check(case: &str, error: &Error, folder: &Path) {
     let debug = format!("{error:?}");
-    let variant = debug.split([' ', '(', '{']).next().unwrap_or_default();
+    let variant = debug.split(':').next().unwrap_or_default();
     let text = normalise(&error.to_string(), folder);
     compare(case, &format!("{variant}\n{text}"));
 }
