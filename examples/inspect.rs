@@ -1,5 +1,5 @@
 //! Shows what is in any region file, without the types it was made with: its settings, its schema, its journal,
-//! and every object that the root reaches. Nothing is locked or changed.
+//! every object that the root reaches, and the records of logs. Nothing is locked or changed.
 //!
 //! It shares no code with the crate. It was written from the book's chapter "Inside", to show that the chapter
 //! says enough, and reads the file as plain bytes.
@@ -10,9 +10,10 @@
 //! cargo run --example inspect                       # on a region that it makes itself
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::fmt::Write;
+use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -35,6 +36,7 @@ struct Field {
 /// A region file, read as bytes.
 struct File {
     bytes: Vec<u8>,
+    id: u64,
     types: HashMap<String, Type>,
     root_type: String,
     root: usize,
@@ -104,7 +106,7 @@ impl File {
         )?;
         writeln!(head, "journal of {journal_words} words, RET {ret}, records to replay: {}", records.len())?;
         writeln!(head, "root at {root:#x}, heap from {heap:#x}\n\n{schema}")?;
-        Ok(File { bytes, types, root_type, root, heap, replayed, head })
+        Ok(File { bytes, id, types, root_type, root, heap, replayed, head })
     }
 
     /// A word as recovery would leave it.
@@ -258,25 +260,130 @@ impl File {
         Ok(())
     }
 
+    fn align(&self, of: &str) -> Result<usize> {
+        match of {
+            "str" => return Ok(1),
+            "log::Ring" => return Ok(64),
+            _ if of.starts_with("Link<") || of.starts_with("Word<") => return Ok(8),
+            _ => {}
+        }
+        let inside = of.strip_prefix('[').and_then(|of| of.strip_suffix(']'));
+        match array(of).map(|(element, _)| element).or(inside) {
+            Some(element) => self.align(element),
+            None => match self.types.get(of) {
+                Some(known) => Ok(known.align),
+                None => Ok(self.size(of)?.max(1)),
+            },
+        }
+    }
+
+    /// The memory of an object's block, and the size of the slots of its page, or 0 if it lies in units. An
+    /// error if it is not at a place for such a block.
+    fn block(&self, at: usize, of: &str, len: usize) -> Result<(Range<usize>, usize)> {
+        const SLOTS: [usize; 16] =
+            [32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640, 768, 1024];
+        let (len, align) = (len.max(8), self.align(of)?.max(16));
+        let (block, slot, right) = if align + len <= 1024 {
+            let fits = |slot: &&usize| **slot >= align + len && slot.is_multiple_of(align);
+            let slot = *SLOTS.iter().find(fits).ok_or("no slot for such an object")?;
+            let start = at.wrapping_sub(align);
+            (start..start + slot, slot, start % 4096 % slot == 0 && start % 4096 + slot <= 4096)
+        } else {
+            let start = (at - 16) / 256 * 256;
+            (start..(at + len).next_multiple_of(256), 0, (start + 16).next_multiple_of(align) == at)
+        };
+        match right && block.start >= self.heap && block.end <= self.bytes.len() {
+            true => Ok((block, slot)),
+            false => Err(format!("the object at {at:#x}, {of}, is where no such block lies").into()),
+        }
+    }
+
+    /// Writes the records of the log in the ring at `at`.
+    fn log(&self, out: &mut String, at: usize, words: usize) -> Result<()> {
+        let room =
+            (8 * words as u64).checked_sub(128).filter(|room| *room > 0).ok_or("a ring without room")?;
+        let mut header = [0; 5];
+        for (index, word) in header.iter_mut().enumerate() {
+            *word = self.word(at + 8 * index)?;
+        }
+        let [head, head_number, first, epoch, cut] = header;
+        let (mut position, mut number) = (head, head_number);
+        while position + 16 <= head + room {
+            let frame = at + 128 + (position % room) as usize;
+            let meta = self.word(frame + 8)?;
+            let (len, of_epoch) = (meta & 0xffff_ffff, meta >> 32 & 0x3fff_ffff);
+            let counts = if position < cut { of_epoch <= epoch } else { of_epoch == epoch };
+            let (stride, body_len) = match meta >> 62 {
+                0 | 1 => (16 + len.next_multiple_of(16), len as usize),
+                2 => (8 * len, 0),
+                _ => break,
+            };
+            let inside = body_len == 0 || position % room + stride <= room;
+            if !counts || !inside || stride == 0 || stride % 16 != 0 || position + stride > head + room {
+                break;
+            }
+            let mut body = Vec::new();
+            for word in (frame + 16..frame + 16 + body_len).step_by(8) {
+                body.extend_from_slice(&self.word(word)?.to_le_bytes());
+            }
+            body.truncate(body_len);
+            let place = [at as u64, position, number, meta];
+            let seed = place.into_iter().fold(self.id, |seed, word| {
+                (seed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+            });
+            if self.word(frame)? != xxh3_64_with_seed(&body, seed) {
+                break;
+            }
+            for record in records(meta >> 62, &body)? {
+                if number >= first {
+                    let comma = if number == first { "" } else { ", " };
+                    write!(out, "{comma}{number}: \"{}\"", record.escape_ascii())?;
+                }
+                number += 1;
+            }
+            position += stride;
+        }
+        match position < cut || number < first {
+            true => Err(format!("the log at {at:#x} has lost records, from number {number} on").into()),
+            false => Ok(()),
+        }
+    }
+
     /// Writes up to `most` objects; answers how many there are.
     fn dump(&self, out: &mut String, most: usize) -> Result<usize> {
         let mut pending = vec![(self.root, self.root_type.clone())];
         let mut seen = HashSet::new();
         let mut links = Vec::new();
+        let (mut blocks, mut slots) = (BTreeMap::new(), HashMap::new());
         while let Some((at, of)) = pending.pop() {
             if !seen.insert(at) {
                 return Err(format!("two links lead to {at:#x}").into());
             }
             let count = self.count(at, &of)? as usize;
             let mut line = format!("{at:#x} {of}: ");
+            let slice = of.starts_with('[') && array(&of).is_none();
+            let element = match &of[..] {
+                "str" => 1,
+                "log::Ring" => 8,
+                _ if slice => self.size(&of[1..of.len() - 1])?,
+                _ if count == 1 => self.size(&of)?,
+                _ => return Err(format!("{count} elements at {at:#x}, and {of} is no slice").into()),
+            };
+            let len = count.checked_mul(element).filter(|len| *len <= self.bytes.len() - at);
+            let len = len.ok_or_else(|| format!("{count} elements at {at:#x} go past the end"))?;
+            if at != self.root {
+                let (block, slot) = self.block(at, &of, len)?;
+                for page in block.start / 4096..block.end.div_ceil(4096) {
+                    if *slots.entry(page).or_insert(slot) != slot {
+                        return Err(format!("blocks of several kinds in the page of {at:#x}").into());
+                    }
+                }
+                blocks.insert(block.start, block.end);
+            }
             match &of[..] {
-                "str" => {
-                    let text = self.bytes.get(at..at + count).ok_or("a str past the end")?;
-                    write!(line, "{:?}", std::str::from_utf8(text)?)?;
-                }
-                _ if of.starts_with('[') && array(&of).is_none() => {
-                    self.elements(&mut line, at, &of[1..of.len() - 1], count, &mut links)?;
-                }
+                "str" => write!(line, "{:?}", std::str::from_utf8(&self.bytes[at..at + len])?)?,
+                "log::Ring" => self.log(&mut line, at, count)?,
+                _ if slice => self.elements(&mut line, at, &of[1..of.len() - 1], count, &mut links)?,
                 _ => self.value(&mut line, at, &of, &mut links)?,
             }
             if seen.len() <= most {
@@ -289,8 +396,31 @@ impl File {
                 pending.push((target, of));
             }
         }
+        for ((_, end), (start, _)) in blocks.iter().zip(blocks.iter().skip(1)) {
+            if start < end {
+                return Err(format!("two objects share the memory at {start:#x}").into());
+            }
+        }
         Ok(seen.len())
     }
+}
+
+/// The records of a frame of this kind.
+fn records(kind: u64, body: &[u8]) -> Result<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    match kind {
+        0 => found.push(body),
+        1 => {
+            let mut rest = body;
+            while let Some((len, after)) = rest.split_first_chunk() {
+                let len = u32::from_le_bytes(*len) as usize;
+                found.push(after.get(..len).ok_or("a batch that is cut off")?);
+                rest = after.get(len.next_multiple_of(4)..).ok_or("a batch that is cut off")?;
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
 }
 
 fn unsigned(bytes: &[u8]) -> u128 {
@@ -442,7 +572,9 @@ fn inspect(bytes: Vec<u8>, most: usize) -> Result<(String, usize)> {
 
 /// A region with a bit of everything, and a copy of its file, made while it was open with a record to replay.
 fn sample() -> Result<(Vec<u8>, u64)> {
-    use indelible::{Link, Options, Persistent, Region, Word, medium::MemoryFileSystem, medium::PageCache};
+    use indelible::collections::Log;
+    use indelible::medium::{MemoryFileSystem, PageCache};
+    use indelible::{Link, Options, Persistent, Region, Word};
     use std::num::NonZeroU64;
 
     #[derive(Persistent, Clone, Copy)]
@@ -480,6 +612,7 @@ fn sample() -> Result<(Vec<u8>, u64)> {
         ratio: Word<f64>,
         letters: [char; 2],
         balance: Word<i32>,
+        log: Log,
     }
 
     let folder = tempfile::tempdir()?;
@@ -491,6 +624,7 @@ fn sample() -> Result<(Vec<u8>, u64)> {
         ratio: Word::new(0.5),
         letters: ['a', 'ß'],
         balance: Word::new(7),
+        log: Log::default(),
     };
     let options = Options::new().journal_words(8).allow_memory_file_system(MemoryFileSystem::Tmpfs);
     // SAFETY: nothing else writes or truncates this file while the region is open.
@@ -513,7 +647,24 @@ fn sample() -> Result<(Vec<u8>, u64)> {
         let table = tx.alloc(Table { rows: [[1, 2], [3, 4], [5, 6]], more: Link::null() })?;
         tx.stage(&root.table, tx.flush(table));
         tx.store(&root.balance, -7);
-        Ok(())
+        root.log.create(tx, 512)
+    })?;
+    // Frames of every kind, until one lies behind the end of the ring.
+    let region = &mut region;
+    region.transact(|tx, root| root.log.append(tx, b"first"))?;
+    for _ in 0..4 {
+        region.transact(|tx, root| root.log.append_all(tx, [b"a".as_slice(), &[b'b'; 120], b""]))?;
+        region.transact(|tx, root| {
+            root.log.truncate_front(tx, root.log.next_seq() - 2);
+            Ok(())
+        })?;
+    }
+    region.transact(|tx, root| root.log.append_all(tx, [b"c".as_slice(), b"cut"]))?;
+    region.transact(|tx, root| root.log.truncate_back(tx, root.log.next_seq() - 1))?;
+    // The checksum of this one's frame is one of the words that are to be replayed.
+    region.transact(|tx, root| {
+        tx.store(&root.balance, -8);
+        root.log.append(tx, b"\xffd")
     })?;
     let objects = region.usage()?.objects;
     Ok((std::fs::read(&path)?, objects))
@@ -544,9 +695,11 @@ mod tests {
         let applied = inspect(bytes.clone(), 100).unwrap();
         assert_eq!(applied.1 as u64, objects);
         for part in [
-            "records to replay: 1",
+            "records to replay: 2",
             "places: -> 0x",
-            "ratio: 0.5, letters: ['a', 'ß'], balance: -7 }",
+            "ratio: 0.5, letters: ['a', 'ß'], balance: -8, log: { ring: -> 0x",
+            "log::Ring: 12: \"bbb",
+            "bbb\", 13: \"\", 14: \"c\", 15: \"\\xffd\"\n",
             "Node: { shape: Square { 0: 2 }, colour: Red, weight: 70, name: -> 0x",
             "shape: Circle { 0: -1 }",
             "str: \"two\"",
@@ -576,5 +729,46 @@ mod tests {
         let mut bytes = bytes;
         bytes[root - 3] ^= 1;
         assert!(inspect(bytes, 1).unwrap_err().to_string().contains("block header"));
+    }
+
+    /// Where the object is whose line in the dump says this, and the word that leads there.
+    fn place_of(bytes: &[u8], what: &str) -> (usize, usize) {
+        let (dump, _) = inspect(bytes.to_vec(), 100).unwrap();
+        let line = dump.lines().find(|line| line.contains(what)).unwrap();
+        let at = usize::from_str_radix(&line[2..line.find(' ').unwrap()], 16).unwrap();
+        let word = |from: usize| u64::from_le_bytes(bytes[from..from + 8].try_into().unwrap()) as usize;
+        (at, (0..bytes.len()).step_by(8).find(|&from| from.wrapping_add(word(from)) == at).unwrap())
+    }
+
+    #[test]
+    fn an_object_where_none_can_be_is_told() {
+        let (mut bytes, _) = sample().unwrap();
+        let (at, link) = place_of(&bytes, "str: \"one\"");
+        let (first, second) = (&bytes[at - 16..at - 8], &bytes[at - 8..at - 4]);
+        let word = |low: &[u8]| low.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+        let words = [word(first) & ((1 << 48) - 1), word(first) >> 48 | word(second) << 16];
+        let moved = at + 1024 + 16; // the slot is at + 1024 - 16
+        let covered = [moved as u64, words[0], words[1]].map(u64::to_le_bytes);
+        let mut block = [first, second].concat();
+        block.extend(crc32c::crc32c(covered.as_flattened()).to_le_bytes());
+        block.extend(b"one");
+        bytes[moved - 16..moved + 3].copy_from_slice(&block);
+        bytes[link..link + 8].copy_from_slice(&((moved - link) as u64).to_le_bytes());
+        let error = inspect(bytes, 1).unwrap_err().to_string();
+        assert!(error.contains("where no such block lies"), "{error}");
+    }
+
+    #[test]
+    fn a_log_ends_with_what_is_torn_and_tells_of_what_was_durable() {
+        let (bytes, _) = sample().unwrap();
+        let (ring, _) = place_of(&bytes, "log::Ring: ");
+        let damage = |what: &[u8]| {
+            let at = bytes[ring..].windows(what.len()).position(|found| found == what).unwrap() + ring;
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            inspect(bytes, 100)
+        };
+        assert!(damage(b"\xffd").unwrap().0.contains("14: \"c\"\n"));
+        assert!(damage(b"\x01\0\0\0c").unwrap_err().to_string().contains("lost records"));
     }
 }

@@ -1,7 +1,7 @@
 //! x86-64: `clwb`, `clflushopt`, `clflush`, and `sfence`.
 //!
-//! Sources: Intel SDM vol. 2 (the instructions' pages: a flush is ordered by `sfence` only, and
-//! `clflush` also by itself), vol. 1 section 11.4.4 (cacheability control), AMD APM vol. 3.
+//! Sources: Intel SDM vol. 2 (the instructions' pages: a flush is ordered by `sfence`, `mfence` and locked
+//! instructions, and `clflush` also by itself), vol. 1 section 11.4.4 (cacheability control), AMD APM vol. 3.
 //!
 //! # Safety
 //!

@@ -45,7 +45,7 @@
 //! | there | here |
 //! |---|---|
 //! | `pmem2_config_set_required_store_granularity`, then `pmem2_map_new` | the type: `Mapping<MapSync>` (cache line or byte), `Mapping<PageCache>` (page), `Mapping<Auto>`; [`Mapping::open`] refuses what does not hold |
-//! | `PMEM_IS_PMEM_FORCE=1` | nothing that an environment variable can switch on; [`Options::assume_persistence_domain`](crate::Options::assume_persistence_domain) in the program, `Mapping<Emulated>` in tests |
+//! | `PMEM2_FORCE_GRANULARITY` (`PMEM_IS_PMEM_FORCE=1` of libpmem) | nothing that an environment variable can switch on; [`Options::assume_persistence_domain`](crate::Options::assume_persistence_domain) in the program, `Mapping<Emulated>` in tests |
 //! | `pmem2_map_get_address`, `pmem2_map_get_size` | [`Mapping::bytes`], [`Mapping::parts`], [`Mapping::len`] |
 //! | `pmem2_get_persist_fn` | [`Part::write`], then [`Bytes::persist`] |
 //! | `pmem2_get_flush_fn`, `pmem2_get_drain_fn` | [`Bytes::flush`], [`Bytes::fence`]; for several, [`Mapping::fence`] |

@@ -106,8 +106,8 @@ impl MediumImpl for MapSync {
     }
 
     fn settle(&self) -> Result<bool> {
-        // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux
-        // Documentation/filesystems/dax.rst); a device has no fsync.
+        // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux `fs/dax.c`,
+        // `dax_writeback_mapping_range`), also by a process that is gone; a device has no fsync.
         self.file.sync()?;
         Ok(!self.file.device)
     }

@@ -1,0 +1,198 @@
+//! A region file written by hand, from what the book's chapter "Inside" says, is opened by the crate: so the
+//! chapter says enough, and the format has not changed under its version number.
+//!
+//! Nothing here is the crate's code. The file looks as after a crash: two records are to be replayed, the
+//! younger of which publishes a frame of the log.
+
+use indelible::collections::Log;
+use indelible::medium::{MemoryFileSystem, PageCache};
+use indelible::{Link, Options, Persistent, Region, Word};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Node {
+    id: u64,
+    name: Link<str>,
+    next: Link<Node>,
+}
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Root {
+    n: Word<u64>,
+    m: Word<i32>,
+    list: Link<Node>,
+    log: Log,
+}
+
+const SCHEMA: &str = "\
+0 struct Root: 32 bytes, aligned to 8
+  n at 0: Word<u64>
+  m at 8: Word<i32>
+  list at 16: Link<Node>
+  log at 24: Log
+1 struct Node: 24 bytes, aligned to 8
+  id at 0: u64
+  name at 8: Link<str>
+  next at 16: Link<Node>
+2 struct Log: 8 bytes, aligned to 8
+  ring at 0: Link<log::Ring>
+";
+const ID: u64 = 0x1122_3344_5566_7788;
+const JOURNAL_WORDS: usize = 4;
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const LOW_48: u64 = (1 << 48) - 1;
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+fn name(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+}
+
+fn fold(l: u64, r: u64) -> u64 {
+    mix(l.wrapping_mul(GOLDEN) ^ r.rotate_left(23))
+}
+
+/// The fingerprint of a struct without generic arguments.
+fn fingerprint(of: &str, size: u64, align: u64, fields: &[(&str, u64, u64)]) -> u64 {
+    let field =
+        |hash, &(field, at, of): &(&str, u64, u64)| fold(fold(fold(hash, name(field)), at), of & LOW_48);
+    fields.iter().fold(fold(fold(name(of), size), align), field) & LOW_48
+}
+
+/// A frame of a log: its position, the number of its first record, its epoch, its kind and its body.
+type Frame<'a> = (u64, u64, u64, u64, &'a [u8]);
+
+struct File {
+    bytes: Vec<u8>,
+}
+
+impl File {
+    fn word(&mut self, at: usize, value: u64) {
+        self.bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn words(&mut self, at: usize, values: &[u64]) {
+        values.iter().enumerate().for_each(|(index, &value)| self.word(at + 8 * index, value));
+    }
+
+    fn link(&mut self, at: usize, to: usize) {
+        self.word(at, to.wrapping_sub(at) as u64);
+    }
+
+    /// The header of the object at `at`.
+    fn header(&mut self, at: usize, count: u64, fingerprint: u64) {
+        let fingerprint = fingerprint & LOW_48;
+        let crc = crc32c::crc32c([at as u64, count, fingerprint].map(u64::to_le_bytes).as_flattened());
+        self.words(at - 16, &[count | fingerprint << 48, fingerprint >> 16 | u64::from(crc) << 32]);
+    }
+
+    fn record(&mut self, slot: usize, number: u64, entries: &[(usize, u64)]) {
+        let mut covered = vec![entries.len() as u64];
+        entries.iter().for_each(|&(at, value)| covered.extend([at as u64, value]));
+        let bytes: Vec<u8> = covered.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let checksum = xxh3_64_with_seed(&bytes, ID ^ number.wrapping_mul(GOLDEN));
+        self.words(slot, &[number, covered[0], checksum]);
+        self.words(slot + 24, &covered[1..]);
+    }
+
+    /// A frame without its checksum; answers where that goes, and what it is.
+    fn frame(&mut self, ring: usize, (position, number, epoch, kind, body): Frame) -> (usize, u64) {
+        let at = ring + 128 + (position % ROOM) as usize;
+        let meta = body.len() as u64 | epoch << 32 | kind << 62;
+        self.word(at + 8, meta);
+        self.bytes[at + 16..at + 16 + body.len()].copy_from_slice(body);
+        let seed = [ring as u64, position, number, meta]
+            .into_iter()
+            .fold(ID, |seed, word| (seed ^ word).wrapping_mul(GOLDEN).rotate_left(29));
+        (at, xxh3_64_with_seed(body, seed))
+    }
+}
+
+/// Of the log's frames: 384 bytes are the ring, in a slot of 448.
+const ROOM: u64 = 384 - 128;
+
+fn file() -> Vec<u8> {
+    let mut file = File { bytes: vec![0; 1 << 17] };
+    let len = SCHEMA.len();
+    let ret = (4096 + len).next_multiple_of(64);
+    let slots = [ret + 64, ret + 64 + (24 + 16 * JOURNAL_WORDS).next_multiple_of(64)];
+    let root = (slots[1] + (slots[1] - slots[0]) + 16).next_multiple_of(64);
+    let heap = (root + 32).next_multiple_of(4096);
+
+    file.bytes[..8].copy_from_slice(b"indelibl");
+    file.words(8, &[1, ID, len as u64, xxh3_64(SCHEMA.as_bytes()), JOURNAL_WORDS as u64, 32, 8]);
+    let checksum = xxh3_64(&file.bytes[8..64]);
+    file.word(64, checksum);
+    file.word(1024, 1);
+    file.bytes[4096..4096 + len].copy_from_slice(SCHEMA.as_bytes());
+
+    let link = |id| fold(name("Link"), id);
+    let word = |of| fold(name("Word"), name(of) & LOW_48);
+    let log = fingerprint("Log", 8, 8, &[("ring", 0, link(name("log::Ring")))]);
+    let fields = [("id", 0, name("u64")), ("name", 8, link(name("str"))), ("next", 16, link(name("Node")))];
+    let node = fingerprint("Node", 24, 8, &fields);
+    let fields =
+        [("n", 0, word("u64")), ("m", 8, word("i32")), ("list", 16, link(name("Node"))), ("log", 24, log)];
+    file.header(root, 1, fingerprint("Root", 32, 8, &fields));
+
+    // A node is 24 bytes in a slot of 64, a name of up to 16 bytes lies in one of 32. Each size has its page.
+    let nodes = [heap + 16, heap + 64 + 16];
+    let names = [heap + 4096 + 16, heap + 4096 + 32 + 16];
+    for (index, text) in ["one", "two"].into_iter().enumerate() {
+        file.header(nodes[index], 1, node);
+        file.word(nodes[index], index as u64 + 1);
+        file.header(names[index], text.len() as u64, name("str"));
+        file.bytes[names[index]..names[index] + text.len()].copy_from_slice(text.as_bytes());
+        file.link(nodes[index] + 8, names[index]);
+    }
+    file.link(root + 16, nodes[0]);
+    file.link(nodes[0] + 16, nodes[1]);
+
+    // The first frame ends with the ring. The log was truncated behind it, for the second time, and its
+    // only record does not count any more.
+    let ring = heap + 2 * 4096 + 448 + 64; // in the second slot of its page
+    file.link(root + 24, ring);
+    file.header(ring, 384 / 8, name("log::Ring"));
+    let head = 3 * ROOM + 224;
+    file.words(ring, &[head, 6, 7, 2, head + 32]);
+    let batch = b"\x05\0\0\0seven\0\0\0\0\0\0\0\x05\0\0\0eight\0\0\0";
+    for frame in [(head, 6, 1, 0, b"six".as_slice()), (head + 32, 7, 2, 1, batch)] {
+        let (at, checksum) = file.frame(ring, frame);
+        file.word(at, checksum);
+    }
+    let frame = file.frame(ring, (head + 80, 10, 2, 0, b"ten"));
+
+    file.word(ret, 8);
+    file.record(slots[1], 9, &[(root, 6), (root + 8, 1)]);
+    file.record(slots[0], 10, &[(root, 7), (root + 8, u64::from(-4_i32 as u32)), frame]);
+    file.bytes
+}
+
+#[test]
+fn a_file_that_is_written_by_the_book_is_a_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("region");
+    std::fs::write(&path, file()).unwrap();
+    let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+    // The second time it is the crate's own doing.
+    for recovered in [true, false] {
+        // SAFETY: the file is in a folder of this test's own.
+        let region: Region<Root, PageCache> = unsafe { options.open(&path) }.unwrap();
+        assert_eq!(region.was_recovered(), recovered);
+        let root = region.root();
+        assert_eq!((root.n.get(), root.m.get()), (7, -4));
+        let nodes = std::iter::successors(root.list.get(), |node| node.next.get());
+        let nodes: Vec<_> = nodes.map(|node| (node.id, node.name.get().unwrap())).collect();
+        assert_eq!(nodes, [(1, "one"), (2, "two")]);
+        let records: Vec<(u64, &[u8])> = root.log.iter().collect();
+        assert_eq!(records, [(7, b"seven".as_slice()), (8, b""), (9, b"eight"), (10, b"ten")]);
+        assert_eq!(region.usage().unwrap().objects, 6);
+    }
+}
