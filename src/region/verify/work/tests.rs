@@ -49,11 +49,16 @@ fn types_with_one_fingerprint_are_told_apart() {
         work.wait(at, info);
     }
     let mut found = Vec::new();
-    while let Some(task) = work.pop() {
+    for _ in 0..4 {
+        if work.is_batch_done() {
+            work.next_batch();
+        }
+        let task = work.pop().expect("four wait");
         let fingerprint = if task.at == 4160 { 2 } else { 1 };
         let info = work.types.get(fingerprint, task.waited().unwrap()).unwrap();
         found.push((task.at, info.size));
     }
+    assert!(work.next_batch().is_empty());
     found.sort_unstable();
     assert_eq!(found, [(4096, 8), (4128, 4), (4160, 2), (4192, 4)]);
 }
