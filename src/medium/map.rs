@@ -27,6 +27,7 @@ pub(crate) const HUGE: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct Map {
     base: NonNull<u8>,
+    /// A multiple of [`PAGE`].
     len: AtomicUsize,
     reserved: usize,
     /// Bytes in a page of the kernel's: what mmap(2) and msync(2) count in. At least [`PAGE`].
@@ -216,7 +217,8 @@ impl Map {
 
     #[inline]
     fn word(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.len()));
+        // The length is a multiple of 8 too, so that all of the word is inside.
+        assert!(at.is_multiple_of(8) && at < self.len());
         // SAFETY: eight mapped bytes at an aligned address (`base` is page-aligned). They may also be part
         // of a `Link` or `Word`, which are atomic too, or of memory that nothing refers to.
         unsafe { AtomicU64::from_ptr(self.base.as_ptr().wrapping_add(at).cast()) }
