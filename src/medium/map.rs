@@ -248,6 +248,30 @@ impl Map {
         }
     }
 
+    /// Changes words from this offset on, each whole, to these bytes; the last word is filled up with zeros.
+    #[inline]
+    pub(crate) fn store_bytes(&self, at: usize, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        let end = at.checked_add(bytes.len().next_multiple_of(8));
+        assert!(at.is_multiple_of(8) && end.is_some_and(|end| end <= self.len()));
+        for (index, &word) in words.iter().enumerate() {
+            let place = self.base.as_ptr().wrapping_add(at + index * 8);
+            // SAFETY: as for `word`; all of them were checked at once.
+            unsafe { AtomicU64::from_ptr(place.cast()) }.store(u64::from_le_bytes(word), Ordering::Relaxed);
+        }
+        if !rest.is_empty() {
+            self.store(at + words.len() * 8, Map::word_of(rest));
+        }
+    }
+
+    /// Up to eight bytes as a word, filled up with zeros.
+    #[inline]
+    pub(crate) fn word_of(bytes: &[u8]) -> u64 {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    }
+
     /// The bytes at this offset.
     ///
     /// # Safety

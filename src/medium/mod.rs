@@ -127,6 +127,13 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
         self.map().store_run(at, values);
     }
 
+    /// Stores bytes to published memory as words, each whole; the last is filled up with zeros.
+    #[inline(always)]
+    #[track_caller]
+    fn store_bytes(&self, at: usize, bytes: &[u8], _: Origin) {
+        self.map().store_bytes(at, bytes);
+    }
+
     /// Starts the write-back of the lines that hold these bytes.
     #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin);

@@ -159,13 +159,14 @@ pub(crate) fn batch_len(record: usize) -> usize {
 
 /// Appends a record to a batch.
 pub(crate) fn push_record(batch: &mut Vec<u8>, record: &[u8]) {
+    batch.reserve(batch_len(record.len()));
     batch.extend_from_slice(&(record.len() as u32).to_le_bytes());
     batch.extend_from_slice(record);
-    batch.resize(batch.len().next_multiple_of(4), 0);
+    batch.extend_from_slice(&[0; 3][..record.len().wrapping_neg() % 4]);
 }
 
 /// The first record of a batch, and the rest of it.
-fn split_record(batch: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_record(batch: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = batch.split_first_chunk()?;
     let len = u32::from_le_bytes(*len) as usize;
     let record = rest.get(..len)?;

@@ -472,6 +472,13 @@ impl MediumImpl for Recorder {
     }
 
     #[track_caller]
+    fn store_bytes(&self, at: usize, bytes: &[u8], origin: Origin) {
+        for (index, word) in bytes.chunks(WORD).enumerate() {
+            self.store(at + index * WORD, Map::word_of(word), origin);
+        }
+    }
+
+    #[track_caller]
     fn flush(&self, at: *const u8, len: usize, origin: Origin) {
         self.flush_from(at, len, origin, Location::caller());
     }

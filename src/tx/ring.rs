@@ -9,20 +9,17 @@ use super::Tx;
 use super::commit::Engine;
 use super::journal::{Change, Rule};
 use crate::error::{Error, Result};
+use crate::flush::LINE;
 use crate::medium::{Map, Medium, MediumImpl, Origin};
 use crate::persistent::ring::*;
-use std::ops::Range;
 use std::panic::Location;
 
 /// The logs that a transaction changes. Its buffers are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Staging {
     rings: Vec<Staged>,
-    /// Records, each with its ring's place in `rings`.
-    records: Vec<(usize, Range<usize>)>,
-    bytes: Vec<u8>,
-    /// Scratch: a batch.
-    batch: Vec<u8>,
+    /// Empty, for the next transaction's records.
+    spare: Vec<Vec<u8>>,
 }
 
 /// What a transaction does to one log.
@@ -31,12 +28,20 @@ struct Staged {
     /// Offset of the ring.
     at: usize,
     capacity: u64,
+    /// Where the records end that are durable, and where they must end.
+    tail: u64,
+    limit: u64,
+    /// Bytes from the tail to the end of the ring.
+    room: u64,
     /// Where the records end that stay, and the number of the next.
     kept: u64,
     kept_next: u64,
-    /// Records that are appended, and their bytes in a batch.
+    /// Records that are appended, as a batch of `len` bytes.
+    batch: Vec<u8>,
+    len: usize,
     count: u64,
-    batch: usize,
+    /// How often it was changed.
+    changes: u64,
     /// The back was truncated.
     cut: bool,
     /// A frame that lost its last records.
@@ -50,109 +55,119 @@ struct Staged {
 }
 
 impl Staged {
+    fn new(map: &Map, at: usize, ring: &Ring, batch: Vec<u8>, origin: Origin) -> Self {
+        let capacity = ring.capacity() as u64;
+        let tail = map.load(at + TAIL);
+        Staged {
+            at,
+            capacity,
+            tail,
+            limit: map.load(at + HEAD) + capacity,
+            room: capacity - tail % capacity,
+            kept: tail,
+            kept_next: map.load(at + NEXT),
+            batch,
+            len: 0,
+            count: 0,
+            changes: 0,
+            cut: false,
+            shortened: None,
+            doomed: false,
+            frame: None,
+            epoch: 0,
+            origin,
+        }
+    }
+
     /// Offset of the frame at a position.
     fn offset(&self, position: u64) -> usize {
-        self.at + RING_HEADER + (position % self.capacity) as usize
+        // Most are at the tail.
+        let before_end = if position == self.tail { self.room } else { self.before_end(position) };
+        self.at + RING_HEADER + (self.capacity - before_end) as usize
     }
 
-    fn load(&self, map: &Map, word: usize) -> u64 {
-        map.load(self.at + word)
+    /// Bytes from a position to the end of the ring.
+    fn before_end(&self, position: u64) -> u64 {
+        self.capacity - position % self.capacity
     }
 
-    /// The first position at or after this one that lies at the ring's start.
-    fn lap(&self, position: u64) -> u64 {
-        position.next_multiple_of(self.capacity)
+    /// The first position at or after the tail that lies at the ring's start.
+    fn lap(&self) -> u64 {
+        self.tail + self.room % self.capacity
     }
 
-    fn body(&self, count: u64, batch: usize, last: usize) -> usize {
-        if count == 1 { last } else { batch }
-    }
-
-    /// Where a frame of `len` bytes goes: behind all that is durable now, in one piece.
-    fn place(&self, map: &Map, tail: u64, len: u64) -> Option<u64> {
-        let room = self.capacity - tail % self.capacity;
+    /// Where a frame of `len` bytes goes: at the tail, behind all that is durable now, in one piece.
+    fn place(&self, tail: u64, room: u64, len: usize) -> Option<u64> {
+        let len = len as u64;
         let position = if len <= room { tail } else { tail + room };
-        (position + len <= self.load(map, HEAD) + self.capacity).then_some(position)
+        (position + len <= self.limit).then_some(position)
+    }
+
+    /// The kind and the body of its frame.
+    fn body(&self) -> (FrameKind, &[u8]) {
+        let batch = &self.batch[..self.len];
+        match split_record(batch) {
+            Some((record, _)) if self.count == 1 => (FrameKind::Single, record),
+            _ => (FrameKind::Batch, batch),
+        }
+    }
+
+    /// Adds a record to the batch, of which it is the one with this index; it counts when `len` and `count`
+    /// say so.
+    fn push(&mut self, index: u64, record: &[u8]) -> Result<()> {
+        let batch = self.batch.len() + batch_len(record.len());
+        let frame = frame_len(if index == 0 { record.len() } else { batch });
+        if u32::try_from(batch).is_err() || self.place(self.tail, self.room, frame).is_none() {
+            return Err(Error::LogFull {
+                needed: frame as u64,
+                used: self.tail + self.capacity - self.limit,
+                capacity: self.capacity,
+            });
+        }
+        push_record(&mut self.batch, record);
+        Ok(())
+    }
+
+    /// Forgets appended records from this number on.
+    fn unstage(&mut self, from: u64) {
+        let count = from.saturating_sub(self.kept_next);
+        if count < self.count {
+            self.len = prefix_of_batch(&self.batch[..self.len], count);
+            self.count = count;
+        }
     }
 }
 
 impl Staging {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.rings.is_empty()
     }
 
     #[inline]
     pub(crate) fn clear(&mut self) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.clear_all();
         }
-        self.rings.clear();
-        self.records.clear();
-        self.bytes.clear();
     }
 
-    fn find(&mut self, map: &Map, at: usize, ring: &Ring, origin: Origin) -> usize {
+    // As the steps of a commit below: not inlined, because most transactions have no log.
+    #[inline(never)]
+    fn clear_all(&mut self) {
+        self.spare.extend(self.rings.drain(..).map(|staged| staged.batch));
+    }
+
+    /// The log whose ring is there, which is about to be changed.
+    fn change(&mut self, map: &Map, at: usize, ring: &Ring, origin: Origin) -> usize {
         let found = self.rings.iter().position(|staged| staged.at == at);
-        found.unwrap_or_else(|| {
-            self.rings.push(Staged {
-                at,
-                capacity: ring.capacity() as u64,
-                kept: map.load(at + TAIL),
-                kept_next: map.load(at + NEXT),
-                count: 0,
-                batch: 0,
-                cut: false,
-                shortened: None,
-                doomed: false,
-                frame: None,
-                epoch: 0,
-                origin,
-            });
+        let index = found.unwrap_or_else(|| {
+            let mut batch = self.spare.pop().unwrap_or_default();
+            batch.clear();
+            self.rings.push(Staged::new(map, at, ring, batch, origin));
             self.rings.len() - 1
-        })
-    }
-
-    /// Stages a record; its number.
-    fn append(&mut self, map: &Map, index: usize, record: &[u8]) -> Result<u64> {
-        let staged = &mut self.rings[index];
-        let batch = staged.batch + batch_len(record.len());
-        let body = staged.body(staged.count + 1, batch, record.len());
-        let tail = staged.load(map, TAIL);
-        let fits = u32::try_from(batch).is_ok() && staged.place(map, tail, frame_len(body) as u64).is_some();
-        if !fits {
-            return Err(Error::LogFull {
-                needed: frame_len(body) as u64,
-                used: tail - staged.load(map, HEAD),
-                capacity: staged.capacity,
-            });
-        }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(record);
-        self.records.push((index, start..self.bytes.len()));
-        (staged.batch, staged.count) = (batch, staged.count + 1);
-        Ok(staged.kept_next + staged.count - 1)
-    }
-
-    /// Forgets staged records from this number on.
-    fn unstage(&mut self, index: usize, from: u64) {
-        while self.rings[index].count > 0 && self.rings[index].kept_next + self.rings[index].count > from {
-            let last = self.records.iter().rposition(|record| record.0 == index).expect("it is counted");
-            let (_, range) = self.records.remove(last);
-            self.rings[index].count -= 1;
-            self.rings[index].batch -= batch_len(range.len());
-        }
-    }
-
-    /// The kind and body of a ring's frame.
-    fn body(&mut self, index: usize) -> (FrameKind, &[u8]) {
-        let mut records = self.records.iter().filter(|record| record.0 == index);
-        if self.rings[index].count == 1 {
-            let range = records.next().expect("it is counted").1.clone();
-            return (FrameKind::Single, &self.bytes[range]);
-        }
-        self.batch.clear();
-        records.for_each(|(_, range)| push_record(&mut self.batch, &self.bytes[range.clone()]));
-        (FrameKind::Batch, &self.batch)
+        });
+        self.rings[index].changes += 1;
+        index
     }
 }
 
@@ -169,6 +184,7 @@ enum Publish {
 
 impl Engine {
     /// Decides where frames go, and adds the words that truncations need. Before the changes are sorted.
+    #[inline(never)]
     pub(super) fn prepare_frames<M: Medium>(&mut self, medium: &M) {
         let map = medium.map();
         self.sort_owned();
@@ -180,11 +196,11 @@ impl Engine {
             if staged.doomed {
                 continue;
             }
-            let tail = staged.load(map, TAIL);
+            let tail = staged.tail;
             let view = |word: usize| self.pending.get(at + word).unwrap_or_else(|| map.load(at + word));
             if empty && view(FIRST) == staged.kept_next && (staged.cut || view(HEAD) != map.load(at + HEAD)) {
                 // Nothing is left: the next frame finds the whole ring before it.
-                let (start, cut, next) = (staged.lap(tail), staged.cut, staged.kept_next);
+                let (start, cut, next) = (staged.lap(), staged.cut, staged.kept_next);
                 self.pending.set(at + HEAD, start, origin);
                 self.pending.set(at + HEAD_SEQ, next, origin);
                 if cut {
@@ -202,11 +218,13 @@ impl Engine {
             if empty {
                 continue;
             }
-            let last = self.rings.records.iter().rfind(|record| record.0 == index).map_or(0, |r| r.1.len());
             let staged = &mut self.rings.rings[index];
-            let len = frame_len(staged.body(staged.count, staged.batch, last)) as u64;
-            let from = if medium.leaves_out(Rule::FrameBehind) { staged.kept } else { tail };
-            staged.frame = Some(staged.place(map, from, len).expect("there was room when it was staged"));
+            let (from, room) = match medium.leaves_out(Rule::FrameBehind) {
+                true => (staged.kept, staged.before_end(staged.kept)),
+                false => (tail, staged.room),
+            };
+            let position = staged.place(from, room, frame_len(staged.body().1.len()));
+            staged.frame = Some(position.expect("there was room when it was staged"));
             // Nothing is looked up any more once the changes are settled.
             let epoch = self.pending.get(at + EPOCH).unwrap_or_else(|| map.load(at + EPOCH));
             staged.epoch = epoch;
@@ -223,6 +241,7 @@ impl Engine {
     }
 
     /// How many frames there are whose checksums publish them, and whether nothing else is to be published.
+    #[inline(never)]
     pub(super) fn count_frames(&self, words: usize) -> (usize, bool) {
         let frames = self.rings.rings.iter().filter(|staged| staged.frame.is_some());
         let published = frames.filter(|staged| !self.is_owned(staged.at)).count();
@@ -231,6 +250,7 @@ impl Engine {
 
     /// Writes and flushes the frames. Their checksums too where nothing else publishes them; otherwise these
     /// are added to the changes.
+    #[inline(never)]
     pub(super) fn write_frames<M: Medium>(&mut self, medium: &M, alone: bool) {
         let map = medium.map();
         for index in 0..self.rings.rings.len() {
@@ -245,7 +265,7 @@ impl Engine {
             let at = staged.at;
             let tail = match medium.leaves_out(Rule::FrameBehind) {
                 true => staged.kept,
-                false => staged.load(map, TAIL),
+                false => staged.tail,
             };
             let (offset, skipped) = (staged.offset(position), staged.offset(tail));
             let frame = |position| frame(medium, self.layout.region_id, at, position, sequence);
@@ -256,46 +276,37 @@ impl Engine {
                 medium.store(skipped, frame(tail).checksum(meta, &[]), origin);
                 medium.flush_line(map.pointer(skipped).as_ptr(), origin);
             }
-            let frame = frame(position);
-            let (kind, body) = self.rings.body(index);
+            let (kind, body) = staged.body();
             let meta = Meta { kind, len: body.len() as u32, epoch }.encode();
-            let checksum = frame.checksum(meta, body);
+            let end = offset + FRAME_HEADER + body.len();
             medium.store(offset + 8, meta, origin);
-            let mut to = offset + FRAME_HEADER;
-            for chunk in body.chunks(8) {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                medium.store(to, u64::from_le_bytes(word), origin);
-                to += 8;
+            medium.store_bytes(offset + FRAME_HEADER, body, origin);
+            // The other lines are on their way while the checksum is computed.
+            let second_line = (offset / LINE + 1) * LINE;
+            if end > second_line {
+                medium.flush(map.pointer(second_line).as_ptr(), end - second_line, origin);
             }
+            let checksum = frame(position).checksum(meta, body);
             if publish == Publish::InRecord {
                 self.pending.changes().push(Change { at: offset, value: checksum, origin });
             } else {
                 medium.store(offset, checksum, origin);
             }
-            medium.flush(map.pointer(offset).as_ptr(), to - offset, origin);
+            medium.flush_line(map.pointer(offset).as_ptr(), origin);
         }
     }
 
     /// After the commit: where the next frame goes.
+    #[inline(never)]
     pub(super) fn move_tails<M: Medium>(&mut self, medium: &M) {
-        let last_frame = |rings: &Staging, index: usize| {
-            let last = rings.records.iter().rfind(|record| record.0 == index).map_or(0, |r| r.1.len());
-            let staged = &rings.rings[index];
-            frame_len(staged.body(staged.count, staged.batch, last)) as u64
-        };
-        for index in 0..self.rings.rings.len() {
-            let staged = &self.rings.rings[index];
-            if staged.doomed {
-                continue;
-            }
+        for staged in self.rings.rings.iter().filter(|staged| !staged.doomed) {
             let tail = match staged.frame {
-                Some(position) => position + last_frame(&self.rings, index),
+                Some(position) => position + frame_len(staged.body().1.len()) as u64,
                 None => staged.kept,
             };
             let next = staged.kept_next + staged.count;
             for (word, value) in [(TAIL, tail), (NEXT, next)] {
-                if staged.load(medium.map(), word) != value {
+                if medium.map().load(staged.at + word) != value {
                     medium.store(staged.at + word, value, staged.origin);
                 }
             }
@@ -331,17 +342,32 @@ impl<'t, M: Medium> Tx<'t, M> {
         records: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<u64> {
         let at = self.place(ring.address());
-        let (map, mut engine) = (self.medium.map(), self.engine.borrow_mut());
-        engine.check_poison()?;
-        let staging = &mut engine.rings;
-        let index = staging.find(map, at, ring, Location::caller());
-        let first = staging.rings[index].kept_next + staging.rings[index].count;
+        let (index, first, count, changes) = {
+            let mut engine = self.engine.borrow_mut();
+            engine.check_poison()?;
+            let index = engine.rings.change(self.medium.map(), at, ring, Location::caller());
+            let staged = &mut engine.rings.rings[index];
+            // Without what an iterator left that panicked.
+            staged.batch.truncate(staged.len);
+            (index, staged.kept_next + staged.count, staged.count, staged.changes)
+        };
+        let mut appended = 0;
+        // The caller's iterator may use the transaction itself.
         for record in records {
-            if let Err(error) = staging.append(map, index, record) {
-                staging.unstage(index, first);
-                return Err(error);
+            let mut engine = self.engine.borrow_mut();
+            let staged = &mut engine.rings.rings[index];
+            if staged.changes != changes {
+                drop(engine);
+                self.rule(
+                    "an iterator of records for `append_all` changes the log that they are appended to",
+                );
             }
+            staged.push(count + appended, record)?;
+            appended += 1;
         }
+        let mut engine = self.engine.borrow_mut();
+        let staged = &mut engine.rings.rings[index];
+        (staged.len, staged.count) = (staged.batch.len(), count + appended);
         Ok(first)
     }
 
@@ -364,7 +390,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         let first = self.view(at + FIRST);
         let (kept, kept_next, next) = {
             let mut engine = self.engine.borrow_mut();
-            let index = engine.rings.find(map, at, ring, origin);
+            let index = engine.rings.change(map, at, ring, origin);
             let staged = &engine.rings.rings[index];
             (staged.kept, staged.kept_next, staged.kept_next + staged.count)
         };
@@ -387,9 +413,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         let from = from.max(self.view(at + FIRST));
         let (index, kept_next, shortened) = {
             let mut engine = self.engine.borrow_mut();
-            let index = engine.rings.find(map, at, ring, origin);
-            engine.rings.unstage(index, from);
-            let staged = &engine.rings.rings[index];
+            let index = engine.rings.change(map, at, ring, origin);
+            let staged = &mut engine.rings.rings[index];
+            staged.unstage(from);
             (index, staged.kept_next, staged.shortened.map(|position| staged.offset(position)))
         };
         if from >= kept_next {
