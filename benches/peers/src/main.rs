@@ -12,6 +12,7 @@
 
 #[path = "../../../tests/dax/guest/src/count.rs"]
 mod count;
+mod log;
 
 use indelible::medium::Emulated;
 use indelible::state::Flushed;
@@ -445,6 +446,8 @@ fn main() -> indelible::Result<()> {
             },
         ],
     );
+
+    log::measure(&bench, memory, code)?;
 
     let few = if quick { 5 } else { 30 };
     let mut boxed = None;

@@ -1,8 +1,10 @@
 /* PMDK's side of each row, and its floor: the stores, flushes and fences that the work can't do without. */
+#include <libpmemlog.h>
 #include <libpmemobj.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/uio.h>
 
 POBJ_LAYOUT_BEGIN(peers);
 POBJ_LAYOUT_ROOT(peers, struct root);
@@ -168,6 +170,36 @@ int peer_churn(uint64_t slot, uint64_t size, uint64_t value)
 	return pmemobj_publish(pool, actions, count);
 }
 
+static PMEMlogpool *log_pool;
+
+int peer_log_open(const char *path)
+{
+	log_pool = pmemlog_create(path, PMEMLOG_MIN_POOL, 0600);
+	return log_pool ? 0 : -1;
+}
+
+void peer_log_close(void)
+{
+	pmemlog_close(log_pool);
+}
+
+/* So many records of so many bytes. */
+int peer_log_append(const void *bytes, size_t len, size_t count)
+{
+	struct iovec records[16];
+	if (count == 1)
+		return pmemlog_append(log_pool, bytes, len);
+	for (size_t i = 0; i < count; i++)
+		records[i] = (struct iovec){ .iov_base = (char *)bytes + i * len, .iov_len = len };
+	return pmemlog_appendv(log_pool, records, (int)count);
+}
+
+/* Not measured. */
+void peer_log_rewind(void)
+{
+	pmemlog_rewind(log_pool);
+}
+
 /* --- floors: the instruction that indelible has chosen on this CPU --- */
 
 static inline void flush(void *at, int instruction)
@@ -233,5 +265,15 @@ void floor_churn(volatile uint64_t *memory, int instruction, uint64_t slot, uint
 	fence();
 	memory[slot * 8] = value;
 	flush((void *)&memory[slot * 8], instruction);
+	fence();
+}
+
+/* Bytes, behind those that were appended before them; `at` counts bytes. */
+void floor_append(volatile uint64_t *memory, int instruction, size_t at, const void *bytes, size_t len)
+{
+	char *to = (char *)memory + at;
+	memcpy(to, bytes, len);
+	for (char *line = (char *)((uintptr_t)to & ~(uintptr_t)63); line < to + len; line += 64)
+		flush(line, instruction);
 	fence();
 }
