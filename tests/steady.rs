@@ -5,6 +5,7 @@
 //!
 //! The counting allocator hands every call on to the system's, unchanged.
 
+use indelible::collections::Log;
 use indelible::medium::Emulated;
 use indelible::{Link, Persistent, Region, Result, Tx, Word};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -54,6 +55,8 @@ struct Node {
 struct Root {
     list: Link<Node>,
     words: [Word<u64>; 64],
+    log: Log,
+    other: Log,
 }
 
 type Body = for<'t> fn(&Tx<'t, Emulated>, &'t Root, u64) -> Result<()>;
@@ -109,10 +112,50 @@ fn rewrite_first<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()
     Ok(())
 }
 
+fn append<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    root.log.append(tx, &[n as u8; 128]).map(drop)
+}
+
+/// Records of several lengths, and to a second log.
+fn append_16<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    let record = [n as u8; 100];
+    root.other.append(tx, &record[..7])?;
+    root.log.append_all(tx, (0..16).map(|i| &record[..(n as usize + i * 7) % 100])).map(drop)
+}
+
+fn append_and_store<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    tx.store(&root.words[0], n);
+    append(tx, root, n)
+}
+
+fn append_in_vain<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    append_16(tx, root, n)?;
+    root.log.truncate_back(tx, root.log.next_seq())
+}
+
+/// The last record goes, and others come in its place.
+fn conflict<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    root.log.truncate_back(tx, root.log.next_seq() - 1)?;
+    append_16(tx, root, n)
+}
+
+fn checkpoint<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, _: u64) -> Result<()> {
+    root.log.truncate_front(tx, root.log.next_seq());
+    root.other.truncate_front(tx, root.other.next_seq());
+    Ok(())
+}
+
 /// Allocations in DRAM of 1,000 rounds of these transactions, after 1,000 others.
 fn allocations(bodies: &[Body]) -> u64 {
-    let root = Root { list: Link::null(), words: [const { 0 }; 64].map(Word::new) };
+    let words = [const { 0 }; 64].map(Word::new);
+    let root = Root { list: Link::null(), words, log: Log::new(), other: Log::new() };
     let mut region = Region::new(4 << 20, root).unwrap();
+    region
+        .transact(|tx, root| {
+            root.log.create(tx, 16 << 10)?;
+            root.other.create(tx, 4 << 10)
+        })
+        .unwrap();
     let mut rounds = |from: u64| {
         for n in from..from + 1_000 {
             for body in bodies {
@@ -128,7 +171,7 @@ fn allocations(bodies: &[Body]) -> u64 {
 
 #[test]
 fn a_transaction_allocates_nothing_in_the_steady_state() {
-    let kinds: [(&str, &[Body]); 8] = [
+    let kinds: [(&str, &[Body]); 13] = [
         ("store", &[store]),
         ("store 2", &[store_2]),
         ("store 64", &[store_64]),
@@ -136,6 +179,11 @@ fn a_transaction_allocates_nothing_in_the_steady_state() {
         ("push staged, pop", &[push_staged, pop]),
         ("new and freed", &[push_and_free]),
         ("rewrite", &[push, rewrite_first, pop]),
+        ("append, checkpoint", &[append, append, checkpoint]),
+        ("batch, checkpoint", &[append_16, checkpoint]),
+        ("append and store, checkpoint", &[append_and_store, append_and_store, checkpoint]),
+        ("conflict, checkpoint", &[append, conflict, append_in_vain, checkpoint]),
+        ("logs and the others", &[append_16, push, append_and_store, store_64, conflict, pop, checkpoint]),
         ("all in turn", &[push, store_2, store, push_staged, store_64, pop, pop]),
     ];
     for (name, bodies) in kinds {

@@ -51,6 +51,11 @@ use std::fmt;
 ///
 /// Records count if their XXH3-64 is right. That tells torn records from whole ones, but for one in 2^64; it is
 /// no defence against somebody who knows the region's random id and makes records that contain other records.
+///
+/// A record that was durable and is damaged later looks like one that never was whole: when the region is opened
+/// the log ends before it, and nothing says that more was there. Only what transactions left in words tells: a
+/// log that ends before the first record that was not truncated, or before the place of its last truncation, is
+/// [`Error::Damaged`]. A program that must know keeps the number of its last record in a [`Word`](crate::Word).
 #[derive(Persistent, Default)]
 #[repr(C)]
 pub struct Log {
@@ -78,7 +83,22 @@ impl Log {
     /// If it has a ring already, as the transaction sees it: see [`Log::resize`].
     #[track_caller]
     pub fn create<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
-        let ring = tx.alloc_ring(capacity, 1)?;
+        self.create_from(tx, capacity, 1)
+    }
+
+    /// As [`Log::create`], and its first record will have the number `first`: for a copy of a log that was
+    /// truncated, or one that begins behind a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::create`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Log::create`], and if `first` is above 2^62.
+    #[track_caller]
+    pub fn create_from<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64, first: u64) -> Result<()> {
+        let ring = tx.alloc_ring(capacity, first)?;
         tx.stage(&self.ring, tx.flush(ring));
         Ok(())
     }
@@ -275,5 +295,31 @@ impl ExactSizeIterator for Records<'_> {}
 impl fmt::Debug for Records<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Region;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// Nobody outside can name a ring; the rule is for the containers.
+    #[test]
+    fn the_ring_of_a_log_is_not_copied() {
+        let mut region = Region::new(1 << 20, Log::new()).expect("memory");
+        region.transact(|tx, log| log.create(tx, 640)).expect("room");
+        region.transact(|tx, log| log.append(tx, b"stays")).expect("room");
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            region.transact(|tx, log| {
+                let ring = tx.take(&log.ring).expect("it has one");
+                let copy = tx.rewrite(ring)?;
+                tx.stage(&log.ring, tx.flush(copy));
+                Ok(())
+            })
+        }));
+        let message = *result.expect_err("a rule").downcast::<String>().expect("a message");
+        assert!(message.contains("the memory of a log can't be copied"), "{message}");
+        assert_eq!(region.root().get(1), Some(&b"stays"[..]));
     }
 }

@@ -10,7 +10,9 @@ use super::{Engine, Tx};
 use crate::error::{Error, Result};
 use crate::link;
 use crate::medium::{Medium, Origin};
-use crate::persistent::ring::{FIRST, HEAD_SEQ, MAX_CAPACITY, NEXT, RING_ALIGN, RING_HEADER, Ring};
+use crate::persistent::ring::{
+    FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_POSITION, NEXT, RING_ALIGN, RING_HEADER, Ring,
+};
 use crate::persistent::{Cells, Kind, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
 use crate::region::block::{self, Extent, HEADER};
@@ -246,6 +248,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         let refused = |reason| Err(Error::BadLength { len: capacity as usize, size: 1, reason });
         if capacity > MAX_CAPACITY {
             return refused("a log has at most 16 GiB; use several");
+        }
+        if first > MAX_POSITION {
+            self.rule("the numbers of a log's records begin at 2^62 or below");
         }
         let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);
         let words = (RING_HEADER + capacity) / 8;

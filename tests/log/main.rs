@@ -1,6 +1,10 @@
 //! `collections::Log`: what it holds, in every crash image, what it costs, and beside a plain model.
 
+mod calls;
 mod costs;
+mod damage;
+mod files;
+mod long;
 mod model;
 mod ops;
 mod power;

@@ -1,0 +1,240 @@
+//! A damaged ring: each byte of it is changed in turn, and the region opened for real.
+//!
+//! - A frame's checksum, its second word, and its records: the log ends before that frame. Nothing says so, unless
+//!   a word of the header says that more was there: that is [`Error::Damaged`].
+//! - The words of the header: such an error, or records that were there, each under its own number.
+//! - What no frame covers: nothing.
+//!
+//! No outcome is a panic, nothing is found that was not appended, and what is appended then is found later.
+
+#[path = "../errors/image.rs"]
+#[allow(dead_code)]
+mod image;
+
+use image::Image;
+use indelible::collections::Log;
+use indelible::medium::{MemoryFileSystem, PageCache, Snapshot};
+use indelible::{Error, Options, Persistent, Region, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Persistent, Default)]
+#[repr(C)]
+struct Root {
+    log: Log,
+}
+
+const LEN: u64 = 44 << 10;
+
+/// Bytes of a ring before its frames.
+const HEADER: usize = 128;
+
+fn options() -> Options {
+    Options::new().journal_words(8).max_len(1 << 20).allow_memory_file_system(MemoryFileSystem::Tmpfs)
+}
+
+/// In memory, where a sync costs nothing.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
+}
+
+fn create(path: &Path, capacity: u64) -> Region<Root, PageCache> {
+    // SAFETY: the file is the test's own.
+    let mut region: Region<Root, PageCache> =
+        unsafe { options().create(path, LEN, Root::default()) }.expect("room");
+    region.transact(|tx, root| root.log.create(tx, capacity)).expect("room");
+    region
+}
+
+fn open(path: &Path) -> Result<Region<Root, PageCache>> {
+    // SAFETY: as above.
+    unsafe { options().open(path) }
+}
+
+fn look(path: &Path) -> Result<Region<Root, Snapshot>> {
+    // SAFETY: as above.
+    unsafe { options().open(path) }
+}
+
+fn records(log: &Log) -> BTreeMap<u64, Vec<u8>> {
+    let records: BTreeMap<_, _> = log.iter().map(|(seq, record)| (seq, record.to_vec())).collect();
+    assert_eq!(records.len() as u64, log.len());
+    records
+}
+
+/// A frame as the test knows it.
+struct Frame {
+    /// Where it is in the ring, from the first frame's place on, and how many of its bytes count.
+    at: usize,
+    len: usize,
+    /// Number of its first record, or of the next if it is a skip.
+    first: u64,
+}
+
+/// What a test starts from: a closed region, and what is in it.
+struct Before {
+    image: Image,
+    /// Offset of the ring, and its length with its header.
+    ring: usize,
+    len: usize,
+    records: BTreeMap<u64, Vec<u8>>,
+    frames: Vec<Frame>,
+}
+
+impl Before {
+    fn new(path: &Path, region: Region<Root, PageCache>, frames: Vec<Frame>) -> Self {
+        let (records, capacity) = (records(&region.root().log), region.root().log.capacity());
+        region.close().expect("a good disk");
+        let image = Image::read(path);
+        let ring = image.follow(image.root());
+        Before { image, ring, len: HEADER + capacity as usize, records, frames }
+    }
+
+    /// The records before this number.
+    fn up_to(&self, seq: u64) -> BTreeMap<u64, Vec<u8>> {
+        self.records.range(..seq).map(|(&seq, record)| (seq, record.clone())).collect()
+    }
+
+    /// What a log with a damaged byte there must hold, if that is known beforehand.
+    fn expected(&self, byte: usize) -> Option<BTreeMap<u64, Vec<u8>>> {
+        let Some(place) = byte.checked_sub(HEADER) else {
+            // Of the header, TAIL and NEXT and what follows are not believed.
+            return (byte >= 40).then(|| self.records.clone());
+        };
+        let hit = self.frames.iter().find(|frame| (frame.at..frame.at + frame.len).contains(&place));
+        Some(hit.map_or_else(|| self.records.clone(), |frame| self.up_to(frame.first)))
+    }
+}
+
+/// Changes each byte of the ring by each of these patterns; how often the log ended early, and how often the
+/// region was refused. A word of the header says that the record `must_have` was there, or one after it.
+fn flip_every_byte(folder: &Path, before: &Before, must_have: Option<u64>) -> (usize, usize) {
+    let (path, mut short, mut refused) = (folder.join("damaged"), 0, 0);
+    for byte in 0..before.len {
+        for pattern in [0x01, 0x80, 0xff] {
+            let mut damaged = before.image.clone();
+            damaged.0[before.ring + byte] ^= pattern;
+            damaged.write(&path);
+            let expected = before.expected(byte);
+            let last = |records: &BTreeMap<_, _>| records.keys().next_back().copied();
+            let lost = expected.as_ref().is_some_and(|records| last(records) < must_have);
+            match look(&path) {
+                Ok(region) => {
+                    let found = records(&region.root().log);
+                    if let Some(expected) = expected {
+                        assert_eq!(found, expected, "byte {byte} ^ {pattern:#x}");
+                        assert!(!lost, "byte {byte} ^ {pattern:#x}: a word says that more was there");
+                    }
+                    for (seq, record) in &found {
+                        assert_eq!(before.records.get(seq), Some(record), "byte {byte} ^ {pattern:#x}");
+                    }
+                    drop(region);
+                    go_on(&path, &found, byte);
+                    short += usize::from(found.len() < before.records.len());
+                }
+                Err(Error::Damaged { place, .. }) => {
+                    assert!(byte < 40 || lost, "byte {byte} ^ {pattern:#x}");
+                    assert!(place.starts_with("root.log"), "{place}");
+                    assert!(matches!(open(&path), Err(Error::Damaged { .. })));
+                    refused += 1;
+                }
+                Err(error) => panic!("byte {byte} ^ {pattern:#x}: {error}"),
+            }
+            assert_eq!(Image::read(&path).0.len(), before.image.0.len());
+        }
+    }
+    (short, refused)
+}
+
+/// A writer finds the same, appends behind it, and that is found after another open.
+fn go_on(path: &Path, found: &BTreeMap<u64, Vec<u8>>, byte: usize) {
+    let mut region = open(path).expect("it could be read");
+    assert_eq!(&records(&region.root().log), found);
+    // The next in the place of one that was damaged, with its bytes too.
+    let mut expected = found.clone();
+    for record in [&b"one more"[..], b"and another"] {
+        match region.transact(|tx, root| root.log.append(tx, record)) {
+            Ok(seq) => assert!(expected.insert(seq, record.to_vec()).is_none(), "byte {byte}"),
+            Err(Error::LogFull { .. }) => {}
+            Err(error) => panic!("byte {byte}: {error}"),
+        }
+    }
+    assert_eq!(records(&region.root().log), expected);
+    drop(region);
+    assert_eq!(records(&open(path).expect("what was there, and more").root().log), expected);
+}
+
+fn append(region: &mut Region<Root, PageCache>, frames: &mut Vec<Frame>, at: usize, lens: &[usize]) -> usize {
+    let first = region.root().log.next_seq();
+    let batch: Vec<Vec<u8>> = lens.iter().map(|&len| vec![first as u8 + 0x40; len]).collect();
+    region.transact(|tx, root| root.log.append_all(tx, batch.iter().map(Vec::as_slice))).expect("room");
+    let body = match lens {
+        [len] => *len,
+        // A record's padding is covered too, as part of the body.
+        _ => lens.iter().map(|len| 4 + len.next_multiple_of(4)).sum(),
+    };
+    frames.push(Frame { at, len: 16 + body, first });
+    at + 16 + body.next_multiple_of(16)
+}
+
+#[test]
+fn the_log_ends_before_a_damaged_frame() {
+    let folder = folder();
+    let path = folder.path().join("log");
+    let mut region = create(&path, 320);
+    let (mut frames, mut at) = (Vec::new(), 0);
+    for lens in [&[5][..], &[20], &[3, 0, 9], &[0], &[33]] {
+        at = append(&mut region, &mut frames, at, lens);
+    }
+    let before = Before::new(&path, region, frames);
+    assert_eq!(before.records.len(), 7);
+    let (short, refused) = flip_every_byte(folder.path(), &before, None);
+    println!("{} bytes, 3 patterns: the log is shorter {short} times, refused {refused} times", before.len);
+    assert!(short > 300 && refused > 0);
+}
+
+/// Records that reach over the end of the ring, the first of them truncated in the middle of a batch.
+#[test]
+fn a_damaged_log_behind_a_skip_and_a_truncated_front() {
+    let folder = folder();
+    let path = folder.path().join("log");
+    let mut region = create(&path, 192);
+    let (mut frames, mut at) = (Vec::new(), 0);
+    for lens in [&[24][..], &[24], &[4, 4, 4], &[4]] {
+        at = append(&mut region, &mut frames, at, lens);
+    }
+    // The batch stays, without its first record: 4 and 5 are left of it, and 6.
+    region.transact(|tx, root| Ok(root.log.truncate_front(tx, 4))).expect("committed");
+    frames.drain(..2);
+    assert_eq!(at, 176);
+    // 48 bytes don't fit behind it: a skip of 16, and the frame at the start.
+    frames.push(Frame { at, len: 16, first: region.root().log.next_seq() });
+    append(&mut region, &mut frames, 0, &[20]);
+    let before = Before::new(&path, region, frames);
+    assert_eq!(before.records.keys().copied().collect::<Vec<_>>(), [4, 5, 6, 7]);
+    // `FIRST` says that 4 was there, so that the batch can't be missing.
+    let (short, refused) = flip_every_byte(folder.path(), &before, Some(4));
+    println!("{} bytes, 3 patterns: the log is shorter {short} times, refused {refused} times", before.len);
+    assert!(short > 100 && refused > 100);
+}
+
+/// What the last truncation of the back left was durable then, and so it must be there.
+#[test]
+fn a_log_that_is_damaged_before_its_cut_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("log");
+    let mut region = create(&path, 320);
+    let (mut frames, mut at) = (Vec::new(), 0);
+    for lens in [&[24][..], &[24], &[24]] {
+        at = append(&mut region, &mut frames, at, lens);
+    }
+    region.transact(|tx, root| root.log.truncate_back(tx, 3)).expect("committed");
+    frames.pop();
+    let at = at - 48;
+    append(&mut region, &mut frames, at, &[7]);
+    let before = Before::new(&path, region, frames);
+    assert_eq!(before.records.len(), 3);
+    let (short, refused) = flip_every_byte(folder.path(), &before, Some(2));
+    println!("{} bytes, 3 patterns: the log is shorter {short} times, refused {refused} times", before.len);
+    assert!(short > 20 && refused > 200);
+}
