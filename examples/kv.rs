@@ -9,11 +9,12 @@
 //! command goes on behind the last line that is durable.
 
 use indelible::collections::BTreeMap;
-use indelible::medium::{Auto, MemoryFileSystem};
+use indelible::medium::{self, Auto, Snapshot};
 use indelible::{Committed, Options, Persistent, Region, Word};
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Seek, Write};
 use std::ops::Bound::{Included, Unbounded};
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,16 +53,12 @@ struct Store {
 }
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let allow_tmpfs = args.first().is_some_and(|arg| arg == "--allow-tmpfs");
     args.drain(..usize::from(allow_tmpfs));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let result = match args[..] {
-        ["--help" | "-h"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [db, ref command @ ..] => run(db.as_ref(), allow_tmpfs, command),
+    let result = match &args[..] {
+        [help] if help == "--help" || help == "-h" => usage(),
+        [db, command @ ..] => run(db.as_ref(), allow_tmpfs, command),
         [] => Ok(None),
     };
     match result {
@@ -79,27 +76,63 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("kv: {error}");
+            eprintln!("kv: {}", explain(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
+fn usage() -> Result<Option<ExitCode>> {
+    writeln!(io::stdout(), "{USAGE}")?;
+    Ok(Some(ExitCode::SUCCESS))
+}
+
+/// An error in the words of this program, where the crate's are for who writes one.
+fn explain(error: &(dyn Error + 'static)) -> String {
+    use indelible::Error::*;
+    let (path, what) = match error.downcast_ref() {
+        Some(NotFound { path }) => (path, "there is no such database; `set` and `load` make one"),
+        Some(MemoryFileSystem { path, name: "tmpfs" }) => {
+            (path, "tmpfs loses its files with the power; give --allow-tmpfs if that is what you want")
+        }
+        Some(ReadOnly { path }) => (path, "the file system is read-only"),
+        Some(PermissionDenied { path }) => (path, "permission denied"),
+        Some(Locked { path }) => (path, "another program has it open; try again when that has ended"),
+        _ => return error.to_string(),
+    };
+    format!("{}: {what}", path.display())
+}
+
 /// Runs a command; `None` if it is none.
-fn run(db: &Path, allow_tmpfs: bool, command: &[&str]) -> Result<Option<ExitCode>> {
+fn run(db: &Path, allow_tmpfs: bool, command: &[OsString]) -> Result<Option<ExitCode>> {
     let mut options = Options::new();
     if allow_tmpfs {
-        options = options.allow_memory_file_system(MemoryFileSystem::Tmpfs);
+        options = options.allow_memory_file_system(medium::MemoryFileSystem::Tmpfs);
     }
+    // Who only reads needs no right to write, and may do so beside others.
     // SAFETY: the user gives this file to this program alone.
+    let look = || unsafe { options.open::<Store, Snapshot>(db) };
+    // SAFETY: the same.
     let open = || unsafe { options.open::<Store, Auto>(db) };
     // SAFETY: the same.
     let create = || unsafe { options.open_or_create::<Store, Auto>(db, 1 << 20, Store::default) };
-    match *command {
+    if let [command, file] = command
+        && command == "load"
+    {
+        load(&mut create()?, file.as_ref())?;
+        return Ok(Some(ExitCode::SUCCESS));
+    }
+    let Some(command) = command.iter().map(|arg| arg.to_str()).collect::<Option<Vec<_>>>() else {
+        return wrong("keys and values are UTF-8");
+    };
+    match command[..] {
         ["set", key, value] => {
+            if key.contains(['\t', '\n', '\r']) || value.contains(['\n', '\r']) {
+                return wrong("a key holds no tab, and neither a key nor a value a line break");
+            }
             create()?.transact(|tx, store| store.map.insert(tx, key, value).map(drop))?;
         }
-        ["get", key] => match open()?.root().map.get(&Committed, key) {
+        ["get", key] => match look()?.root().map.get(&Committed, key) {
             Some(value) => writeln!(io::stdout(), "{value}")?,
             None => return Err(not_there(key)),
         },
@@ -108,19 +141,24 @@ fn run(db: &Path, allow_tmpfs: bool, command: &[&str]) -> Result<Option<ExitCode
                 return Err(not_there(key));
             }
         }
-        ["scan", prefix] => scan(&open()?, prefix)?,
-        ["load", file] => load(&mut create()?, file.as_ref())?,
-        ["stat"] => stat(&open()?)?,
+        ["scan", prefix] => scan(&look()?, prefix)?,
+        ["stat"] => stat(&look()?)?,
         _ => return Ok(None),
     }
     Ok(Some(ExitCode::SUCCESS))
+}
+
+/// A wrong call.
+fn wrong(what: &str) -> Result<Option<ExitCode>> {
+    eprintln!("kv: {what}");
+    Ok(Some(ExitCode::from(2)))
 }
 
 fn not_there(key: &str) -> Box<dyn Error> {
     format!("no key {key:?}").into()
 }
 
-fn scan(store: &Region<Store, Auto>, prefix: &str) -> Result<()> {
+fn scan(store: &Region<Store, Snapshot>, prefix: &str) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let entries = store.root().map.range(&Committed, (Included(prefix), Unbounded));
     for (key, value) in entries.take_while(|(key, _)| key.starts_with(prefix)) {
@@ -132,13 +170,18 @@ fn scan(store: &Region<Store, Auto>, prefix: &str) -> Result<()> {
 fn load(store: &mut Region<Store, Auto>, path: &Path) -> Result<()> {
     let named = |error: &dyn Error| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| named(&error))?;
-    let len = file.metadata().map_err(|error| named(&error))?.len();
+    let metadata = file.metadata().map_err(|error| named(&error))?;
+    let len = metadata.len();
     let mut file = BufReader::new(file);
-    let mut place = resume(store.root(), &mut file).map_err(|error| named(&*error))?;
-    if place.is_none() {
-        file = BufReader::new(File::open(path).map_err(|error| named(&error))?);
+    // What was read of a pipe can't be read again.
+    let mut place = None;
+    if metadata.is_file() {
+        place = resume(store.root(), &mut file).map_err(|error| named(&*error))?;
+        if place.is_none() {
+            file.rewind().map_err(|error| named(&error))?;
+        }
     }
-    let mut place = place.take().unwrap_or_default();
+    let mut place = place.unwrap_or_default();
     if place.lines > 0 {
         eprintln!("going on behind line {}", place.lines);
     }
@@ -247,7 +290,7 @@ impl Progress {
     }
 }
 
-fn stat(store: &Region<Store, Auto>) -> Result<()> {
+fn stat(store: &Region<Store, Snapshot>) -> Result<()> {
     let root = store.root();
     let keys = root.map.len(&Committed);
     let mut counted = 0;

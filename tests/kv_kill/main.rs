@@ -3,21 +3,21 @@
 //!
 //! `INDELIBLE_KV_LINES=100000` makes the text as long as CI wants it.
 
+#[path = "../ledger_kill/example.rs"]
+mod example;
+
+use example::example;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("examples/kv");
-    assert!(example.exists(), "{} is missing: cargo build --example kv", example.display());
-    example
-}
-
 fn kv(db: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(example());
+    let mut command = example("kv");
     command.arg("--allow-tmpfs").arg(db).args(args);
     command
 }
@@ -152,4 +152,120 @@ fn commands_do_what_the_usage_says() {
     let absent = run(&db, &["load", "/nowhere"]);
     assert_eq!(absent.status.code(), Some(1));
     assert!(text(&absent.stderr).contains("/nowhere: "));
+}
+
+/// Stopped by a line that is no text, it goes on where it was when that is mended, and only in the same file.
+#[test]
+fn a_load_goes_on_in_the_same_file_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, input) = (folder.path().join("db"), folder.path().join("input"));
+    let load = || run(&db, &["load", input.to_str().unwrap()]);
+    let line = |n: usize| format!("key {n}\tvalue {n}\n");
+    let good: String = (0..2000).map(line).collect();
+    let part: String = (0..1000).map(line).collect();
+    let with_end = |end: &[u8]| std::fs::write(&input, [part.as_bytes(), end].concat()).unwrap();
+
+    // Batches of 256 lines: three of them are in.
+    with_end(b"\xff\n");
+    let stopped = load();
+    assert_eq!(stopped.status.code(), Some(1));
+    assert!(text(&stopped.stderr).contains("input, line 1001: "), "{}", text(&stopped.stderr));
+    let stat = run(&db, &["stat"]);
+    assert!(text(&stat.stdout).starts_with("768 keys\n"), "{}", text(&stat.stdout));
+    assert!(text(&stat.stdout).contains("an unfinished load, 768 lines of it are in\n"));
+
+    // The same line is the reason once more, and it was not begun anew.
+    let stopped = load();
+    assert!(text(&stopped.stderr).starts_with("going on behind line 768\n"), "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("input, line 1001: "));
+
+    // Another beginning: all of it is loaded.
+    std::fs::write(&input, good.replace("value 3\n", "value X\n")).unwrap();
+    let anew = load();
+    assert_eq!((anew.status.code(), text(&anew.stderr)), (Some(0), ""));
+    assert!(text(&anew.stdout).starts_with("2000 lines loaded, "), "{}", text(&anew.stdout));
+    assert_eq!(text(&run(&db, &["get", "key 3"]).stdout), "value X\n");
+
+    // Stopped again, and mended: the rest is loaded, and then there is nothing to go on with.
+    with_end(b"\xff\n");
+    assert_eq!(load().status.code(), Some(1));
+    assert_eq!(text(&run(&db, &["get", "key 3"]).stdout), "value 3\n");
+    std::fs::write(&input, &good).unwrap();
+    let rest = load();
+    assert_eq!(text(&rest.stderr), "going on behind line 768\n");
+    assert!(text(&rest.stdout).starts_with("1232 lines loaded, "), "{}", text(&rest.stdout));
+    let again = load();
+    assert!(text(&again.stdout).starts_with("2000 lines loaded, "), "{}", text(&again.stdout));
+    // A file that is shorter than what was in: from its beginning.
+    with_end(b"\xff\n");
+    assert_eq!(load().status.code(), Some(1));
+    std::fs::write(&input, line(5000)).unwrap();
+    assert!(text(&load().stdout).starts_with("1 lines loaded, "));
+    assert!(text(&run(&db, &["stat"]).stdout).starts_with("2001 keys\n"));
+}
+
+#[test]
+fn a_load_reads_a_pipe_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, input) = (folder.path().join("db"), folder.path().join("input"));
+    let lines: String = (0..600).map(|n| format!("{n}\n")).collect();
+    // An unfinished load of a file that begins the same.
+    std::fs::write(&input, [lines.as_bytes(), b"\xff\n"].concat()).unwrap();
+    assert_eq!(run(&db, &["load", input.to_str().unwrap()]).status.code(), Some(1));
+    let mut child = kv(&db, &["load", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stdout).starts_with("600 lines loaded, "), "{output:?}");
+}
+
+#[test]
+fn messages_are_in_the_words_of_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("db");
+    let says = |output: Output, code: i32, what: &str| {
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("kv: ") && said.contains(what), "{said}");
+    };
+    for reading in [&["get", "a"][..], &["scan", ""], &["stat"], &["del", "a"]] {
+        says(run(&db, reading), 1, "there is no such database; `set` and `load` make one");
+        assert!(!db.exists(), "it makes none");
+    }
+    for (key, value) in [("a\tb", "c"), ("a\nb", "c"), ("a", "b\nc"), ("a\r", "b")] {
+        says(run(&db, &["set", key, value]), 2, "a key holds no tab");
+    }
+    let no_text = OsStr::from_bytes(b"\xff");
+    says(kv(&db, &["set"]).arg(no_text).arg("b").output().unwrap(), 2, "UTF-8");
+    // A path need not be text.
+    let other = folder.path().join(no_text);
+    std::fs::write(&other, "a\tb\n").unwrap();
+    assert!(kv(&db, &["load"]).arg(&other).output().unwrap().status.success());
+    assert_eq!(text(&run(&db, &["get", "a"]).stdout), "b\n");
+    says(run(&other, &["get", "a"]), 1, "not an indelible region");
+    says(run(folder.path(), &["get", "a"]), 1, "folder");
+    says(run(&folder.path().join("no/db"), &["set", "a", "b"]), 1, "there is no such folder");
+    says(run(&db, &["load", folder.path().to_str().unwrap()]), 1, "directory");
+
+    // Who reads needs no right to write, and changes nothing.
+    let before = std::fs::read(&db).unwrap();
+    std::fs::set_permissions(&db, PermissionsExt::from_mode(0o400)).unwrap();
+    assert_eq!(text(&run(&db, &["scan", ""]).stdout), "a\tb\n");
+    assert_eq!(std::fs::read(&db).unwrap(), before);
+
+    // Somebody who writes, and somebody who reads.
+    let file = std::fs::File::open(&db).unwrap();
+    file.lock_shared().unwrap();
+    says(run(&db, &["set", "a", "b"]), 1, "another program has it open");
+    assert_eq!(text(&run(&db, &["get", "a"]).stdout), "b\n");
+    drop(file);
+
+    if let Ok(memory) = tempfile::tempdir_in("/dev/shm") {
+        let mut strict = example("kv");
+        strict.arg(memory.path().join("db")).args(["set", "a", "b"]);
+        says(strict.output().unwrap(), 1, "give --allow-tmpfs");
+    }
 }

@@ -1,6 +1,7 @@
 //! `examples/ledger.rs` as a child process, killed with SIGKILL at random moments: rows that it acknowledged
 //! are there, and no row is there in part or twice. Also what it says to files and ledgers that are wrong.
 
+mod example;
 mod place;
 mod transfers;
 

@@ -1,6 +1,7 @@
 //! A folder with an input and a ledger, and the example as a child process in it.
 
 use crate::Ledger;
+use crate::example::example;
 use crate::transfers::Random;
 use indelible::medium::{Auto, MemoryFileSystem};
 use indelible::{Options, Region};
@@ -149,37 +150,11 @@ fn checked_rows(output: &Output) -> usize {
     rows.and_then(|rows| rows.parse().ok()).unwrap_or_else(|| panic!("no number of rows: {output:?}"))
 }
 
-/// The example with these arguments; on foreign machines through the runner that cargo uses.
+/// The example with these arguments.
 pub fn ledger(region: &Path, options: &[&str]) -> Command {
-    let example = example();
-    let runner = std::env::var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER");
-    let mut command = match runner {
-        Ok(runner) if cfg!(target_arch = "aarch64") && !runner.trim().is_empty() => {
-            let mut words = runner.split_whitespace();
-            let mut command = Command::new(words.next().expect("not empty"));
-            command.args(words).arg(example);
-            command
-        }
-        _ => Command::new(example),
-    };
+    let mut command = example("ledger");
     command.arg("--region").arg(region).args(options);
     command
-}
-
-/// `cargo test` builds examples first, `cargo test --test ledger_kill` does not: it must be there, and newer
-/// than all that it was made from.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let example = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("examples/ledger");
-    let time = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let made = time(&example)
-        .unwrap_or_else(|| panic!("{} is missing: cargo build --example ledger", example.display()));
-    let sources = std::fs::read_to_string(example.with_extension("d")).unwrap_or_default();
-    let newer = sources.split_whitespace().skip(1).find(|source| time(Path::new(source)) > Some(made));
-    if let Some(source) = newer {
-        panic!("{} is older than {source}: cargo build --example ledger", example.display());
-    }
-    example
 }
 
 pub fn output(mut command: Command) -> Output {
