@@ -130,3 +130,23 @@ fn numbers_begin_where_they_are_told_to() {
     let message = *result.expect_err("a rule").downcast::<String>().expect("a message");
     assert!(message.contains("2^62 or below"), "{message}");
 }
+
+/// Wherever the last record ended.
+#[test]
+fn an_empty_log_has_room_for_a_record_as_long_as_its_ring() {
+    let mut region = region();
+    for len in [0, 100, 500, 1008] {
+        region.transact(|tx, root| root.log.append(tx, &vec![1; len])).expect("room");
+        region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+        assert_eq!((region.root().log.used(), region.root().log.len()), (0, 0));
+        region.transact(|tx, root| root.log.append(tx, &[2; 1008])).expect("all of the ring");
+        assert_eq!(region.root().log.used(), 1024);
+        let full = region.transact(|tx, root| root.log.append(tx, b""));
+        assert!(matches!(full, Err(Error::LogFull { needed: 16, used: 1024, capacity: 1024 })), "{full:?}");
+        // From the back, and it is empty too.
+        let truncate = region.transact(|tx, root| root.log.truncate_back(tx, 0));
+        truncate.expect("committed");
+        region.transact(|tx, root| root.log.append(tx, &[3; 1008])).expect("all of the ring");
+        region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+    }
+}

@@ -17,11 +17,13 @@ use indelible::medium::{MemoryFileSystem, PageCache, Snapshot};
 use indelible::{Error, Options, Persistent, Region, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 #[derive(Persistent, Default)]
 #[repr(C)]
 struct Root {
     log: Log,
+    other: Log,
 }
 
 const LEN: u64 = 44 << 10;
@@ -237,4 +239,110 @@ fn a_log_that_is_damaged_before_its_cut_is_refused() {
     let (short, refused) = flip_every_byte(folder.path(), &before, Some(2));
     println!("{} bytes, 3 patterns: the log is shorter {short} times, refused {refused} times", before.len);
     assert!(short > 20 && refused > 200);
+}
+
+/// The words of a ring's header.
+const HEAD: usize = 0;
+const HEAD_SEQ: usize = 8;
+const FIRST: usize = 16;
+
+/// A frame's checksum, written from the format's description.
+fn checksum(image: &Image, ring: usize, position: u64, sequence: u64, meta: u64, body: &[u8]) -> u64 {
+    let parts = [ring as u64, position, sequence, meta];
+    let seed = parts.iter().fold(image.word(image::REGION_ID), |seed, part| {
+        (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    });
+    xxh3_64_with_seed(body, seed)
+}
+
+/// A frame of this kind at the ring's start, the first one: what the log holds then.
+fn forged(
+    before: &Image,
+    folder: &Path,
+    kind: u64,
+    epoch: u64,
+    len: u64,
+    body: &[u8],
+) -> BTreeMap<u64, Vec<u8>> {
+    let (mut image, path) = (before.clone(), folder.join("forged"));
+    let ring = image.follow(image.root());
+    let meta = len | epoch << 32 | kind << 62;
+    let covered = &body[..(len as usize).min(body.len()) * usize::from(kind < 2)];
+    let sum = checksum(&image, ring, 0, 1, meta, covered);
+    image.set(ring + HEADER, sum).set(ring + HEADER + 8, meta);
+    image.0[ring + HEADER + 16..][..body.len()].copy_from_slice(body);
+    image.write(&path);
+    records(&look(&path).expect("only a checksum is to be believed").root().log)
+}
+
+/// Their checksums are right, and they are none that an append writes.
+#[test]
+fn a_frame_that_no_append_writes_does_not_count() {
+    const SINGLE: u64 = 0;
+    const BATCH: u64 = 1;
+    const SKIP: u64 = 2;
+    let folder = folder();
+    let path = folder.path().join("log");
+    create(&path, 320).close().expect("a good disk");
+    let before = Image::read(&path);
+    let forge = |kind, epoch, len, body: &[u8]| forged(&before, folder.path(), kind, epoch, len, body);
+    // The test can forge: these are as an append writes them.
+    assert_eq!(forge(SINGLE, 0, 3, b"yes"), [(1, b"yes".to_vec())].into());
+    let batch = b"\x01\0\0\0a\0\0\0\x02\0\0\0bc\0\0";
+    assert_eq!(forge(BATCH, 0, 16, batch), [(1, b"a".to_vec()), (2, b"bc".to_vec())].into());
+    for (what, kind, epoch, len, body) in [
+        ("another kind", 3, 0, 3, &b"yes"[..]),
+        ("a later epoch", SINGLE, 1, 3, b"yes"),
+        ("an empty batch", BATCH, 0, 0, b""),
+        ("a batch whose record is longer than it", BATCH, 0, 8, b"\x05\0\0\0abcd"),
+        ("a batch whose record is far longer", BATCH, 0, 8, b"\xff\xff\xff\xffabcd"),
+        ("a batch without its last padding", BATCH, 0, 6, b"\x01\0\0\0ab"),
+        ("a batch that ends in a length", BATCH, 0, 10, b"\x01\0\0\0a\0\0\0\x01\0"),
+        ("a record longer than the ring", SINGLE, 0, 305, b"yes"),
+        ("a record of 4 GiB", SINGLE, 0, 0xffff_ffff, b"yes"),
+        ("a skip to itself", SKIP, 0, 0, b""),
+        ("a skip into the middle of a frame's header", SKIP, 0, 1, b""),
+        ("a skip out of the ring", SKIP, 0, 42, b""),
+    ] {
+        assert_eq!(forge(kind, epoch, len, body), BTreeMap::new(), "{what}");
+    }
+}
+
+#[test]
+fn a_frame_of_another_place_does_not_count() {
+    let folder = folder();
+    let (path, second) = (folder.path().join("log"), folder.path().join("second"));
+    let mut region = create(&path, 192);
+    region.transact(|tx, root| root.other.create(tx, 192)).expect("room");
+    region.transact(|tx, root| root.log.append(tx, b"a record")).expect("room");
+    region.close().expect("a good disk");
+    let image = Image::read(&path);
+    let rings = [0, 8].map(|link| image.follow(image.root() + link));
+    let frame = |ring: usize| ring + HEADER..ring + HEADER + 32;
+    let holds = |image: &Image| {
+        image.write(&path);
+        let region = look(&path).expect("a good region");
+        (region.root().log.len(), region.root().other.len())
+    };
+    assert_eq!(holds(&image), (1, 0));
+
+    let mut other_log = image.clone();
+    other_log.0.copy_within(frame(rings[0]), rings[1] + HEADER);
+    assert_eq!(holds(&other_log), (1, 0));
+
+    // As it stands in an earlier lap, and as the next record.
+    let mut other_lap = image.clone();
+    other_lap.set(rings[0] + HEAD, 192);
+    assert_eq!(holds(&other_lap), (0, 0));
+    let mut other_number = image.clone();
+    other_number.set(rings[0] + HEAD_SEQ, 2).set(rings[0] + FIRST, 2);
+    assert_eq!(holds(&other_number), (0, 0));
+
+    let mut region = create(&second, 192);
+    region.transact(|tx, root| root.other.create(tx, 192)).expect("room");
+    region.close().expect("a good disk");
+    let mut other_region = Image::read(&second);
+    assert_eq!([0, 8].map(|link| other_region.follow(other_region.root() + link)), rings);
+    other_region.0[frame(rings[0])].copy_from_slice(&image.0[frame(rings[0])]);
+    assert_eq!(holds(&other_region), (0, 0));
 }

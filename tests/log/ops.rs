@@ -79,6 +79,10 @@ pub enum Op {
     FrontAndAppend,
     /// Two times to the back, in one transaction.
     BackTwice,
+    /// The last record goes, of a batch, and then the rest of it from the front.
+    ShortenAndClear,
+    /// A record comes, and the ring goes.
+    AppendAndDestroy,
     /// A word.
     Store,
     /// A record, on another thread.
@@ -116,6 +120,8 @@ impl Op {
         Both,
         FrontAndAppend,
         BackTwice,
+        ShortenAndClear,
+        AppendAndDestroy,
         Store,
         AppendElsewhere,
         Abort,
@@ -196,6 +202,15 @@ impl Op {
             BackTwice => {
                 cut(tx, log, &mut to.a, 1)?;
                 cut(tx, log, &mut to.a, 1)?;
+            }
+            ShortenAndClear => {
+                cut(tx, log, &mut to.a, 1)?;
+                front(tx, log, &mut to.a, 0);
+            }
+            AppendAndDestroy => {
+                log.append(tx, &record)?;
+                log.destroy(tx);
+                (to.a, to.capacity) = ((1, Vec::new()), 0);
             }
             Store => {
                 to.word = to.count;

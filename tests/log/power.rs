@@ -40,6 +40,26 @@ fn every_pair_of_transactions_after_three_records() {
     total.print("pairs, depth 2, kills");
 }
 
+/// Words of frames that a record of the journal still holds, where frames or other objects lie later.
+#[test]
+fn a_record_of_the_journal_does_not_store_over_what_came_later() {
+    let mut total = Total::default();
+    for (program, capacity) in [
+        (&[Batch, ShortenAndClear, Append, Append][..], 64),
+        (&[Store, Batch, ShortenAndClear, Append, Append], 64),
+        (&[Append, Batch, BackTwice, Append, Append], 128),
+        (&[Batch, BackTwice, Long, Append], 128),
+        (&[Append, AppendAndDestroy, Create, Append, Append], 192),
+        (&[Append, Append, AppendAndDestroy, Create, Append, Long, Append], 192),
+        (&[Append, Half, Append, Destroy, Create, Append, Append], 192),
+        (&[AppendAndStore, FrontAndAppend, FrontAndAppend, Append, FrontAndAppend], 96),
+    ] {
+        total.add(explorer(program, &[], capacity).run(), &program);
+        total.add(explorer(program, &[Append, Store], capacity).run(), &program);
+    }
+    total.print("later frames");
+}
+
 #[test]
 fn models() {
     for model in [Model::X86, Model::Eadr] {
