@@ -200,12 +200,9 @@ impl Engine {
             let view = |word: usize| self.pending.get(at + word).unwrap_or_else(|| map.load(at + word));
             if empty && view(FIRST) == staged.kept_next && (staged.cut || view(HEAD) != map.load(at + HEAD)) {
                 // Nothing is left: the next frame finds the whole ring before it.
-                let (start, cut, next) = (staged.lap(), staged.cut, staged.kept_next);
+                let (start, next) = (staged.lap(), staged.kept_next);
                 self.pending.set(at + HEAD, start, origin);
                 self.pending.set(at + HEAD_SEQ, next, origin);
-                if cut {
-                    self.pending.set(at + CUT, start, origin);
-                }
                 self.rings.rings[index].kept = start;
             }
             let staged = &self.rings.rings[index];

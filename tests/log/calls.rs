@@ -150,3 +150,19 @@ fn an_empty_log_has_room_for_a_record_as_long_as_its_ring() {
         region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
     }
 }
+
+#[test]
+fn what_a_transaction_truncates_is_free_after_it() {
+    let mut region = region();
+    region.transact(|tx, root| root.log.append_all(tx, [&[1; 480][..]; 2])).expect("room");
+    let append_too = |region: &mut Region<Root, Emulated>| {
+        region.transact(|tx, root| {
+            root.log.truncate_front(tx, u64::MAX);
+            root.log.append(tx, &[2; 100])
+        })
+    };
+    assert!(matches!(append_too(&mut region), Err(Error::LogFull { .. })));
+    assert_eq!(region.root().log.len(), 2);
+    region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+    assert_eq!(append_too(&mut region).expect("room"), 3);
+}

@@ -272,7 +272,10 @@ fn forged(
     image.set(ring + HEADER, sum).set(ring + HEADER + 8, meta);
     image.0[ring + HEADER + 16..][..body.len()].copy_from_slice(body);
     image.write(&path);
-    records(&look(&path).expect("only a checksum is to be believed").root().log)
+    let region = look(&path).expect("only a checksum is to be believed");
+    let records = records(&region.root().log);
+    assert_eq!(region.root().log.used() == 0, records.is_empty(), "a frame without records");
+    records
 }
 
 /// Their checksums are right, and they are none that an append writes.

@@ -91,13 +91,15 @@ pub enum Op {
     Abort,
     /// A larger ring, with a record.
     Resize,
+    /// A larger ring for the other log.
+    ResizeOther,
     /// The ring goes.
     Destroy,
     /// A ring where there is none, in the memory of the last one.
     Create,
 }
 
-/// Bytes of a ring that [`Op::Create`] makes.
+/// Bytes of a ring that [`Op::Create`] or [`Op::ResizeOther`] makes.
 const CREATED: u64 = 192;
 
 use Op::*;
@@ -226,6 +228,7 @@ impl Op {
                 to.capacity += 64;
                 append(tx, log, &mut to.a, &record)?;
             }
+            ResizeOther => root.b.resize(tx, CREATED)?,
             Destroy => {
                 log.destroy(tx);
                 (to.a, to.capacity) = ((1, Vec::new()), 0);

@@ -52,7 +52,9 @@ fn a_record_of_the_journal_does_not_store_over_what_came_later() {
         (&[Append, AppendAndDestroy, Create, Append, Append], 192),
         (&[Append, Append, AppendAndDestroy, Create, Append, Long, Append], 192),
         (&[Append, Half, Append, Destroy, Create, Append, Append], 192),
-        (&[AppendAndStore, FrontAndAppend, FrontAndAppend, Append, FrontAndAppend], 96),
+        (&[Both, Both, Clear, AppendAndDestroy, ResizeOther, Both], 192),
+        (&[Append, Append, FrontAndAppend, Append], 64),
+        (&[AppendAndStore, FrontAndAppend, FrontAndAppend, Append, FrontAndAppend], 128),
     ] {
         total.add(explorer(program, &[], capacity).run(), &program);
         total.add(explorer(program, &[Append, Store], capacity).run(), &program);
