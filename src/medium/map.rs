@@ -239,28 +239,27 @@ impl Map {
     /// Changes the words from this offset on, each whole.
     #[inline]
     pub(crate) fn store_run(&self, at: usize, values: &[u64]) {
-        let len = size_of_val(values);
-        assert!(at.is_multiple_of(8) && at.checked_add(len).is_some_and(|end| end <= self.len()));
-        for (index, &value) in values.iter().enumerate() {
-            let word = self.base.as_ptr().wrapping_add(at + index * 8);
-            // SAFETY: as for `word`; all of them were checked at once.
-            unsafe { AtomicU64::from_ptr(word.cast()) }.store(value, Ordering::Relaxed);
-        }
+        self.store_all(at, values.iter().copied());
     }
 
-    /// Changes words from this offset on, each whole, to these bytes; the last word is filled up with zeros.
+    /// The same, to these bytes; the last word is filled up with zeros.
     #[inline]
     pub(crate) fn store_bytes(&self, at: usize, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks();
-        let end = at.checked_add(bytes.len().next_multiple_of(8));
-        assert!(at.is_multiple_of(8) && end.is_some_and(|end| end <= self.len()));
-        for (index, &word) in words.iter().enumerate() {
-            let place = self.base.as_ptr().wrapping_add(at + index * 8);
-            // SAFETY: as for `word`; all of them were checked at once.
-            unsafe { AtomicU64::from_ptr(place.cast()) }.store(u64::from_le_bytes(word), Ordering::Relaxed);
-        }
+        self.store_all(at, words.iter().map(|word| u64::from_le_bytes(*word)));
         if !rest.is_empty() {
-            self.store(at + words.len() * 8, Map::word_of(rest));
+            self.store(at + size_of_val(words), Map::word_of(rest));
+        }
+    }
+
+    #[inline(always)]
+    fn store_all(&self, at: usize, values: impl ExactSizeIterator<Item = u64>) {
+        let len = values.len() * 8;
+        assert!(at.is_multiple_of(8) && at.checked_add(len).is_some_and(|end| end <= self.len()));
+        for (index, value) in values.enumerate().take(len / 8) {
+            let word = self.base.as_ptr().wrapping_add(at + index * 8);
+            // SAFETY: as for `word`; all of them were checked at once, and there are no more than `len` says.
+            unsafe { AtomicU64::from_ptr(word.cast()) }.store(value, Ordering::Relaxed);
         }
     }
 
