@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use zerocopy::IntoBytes;
 
 /// Bytes in the smallest unit of a mapping, and of a region's length.
 pub(crate) const PAGE: usize = 4096;
@@ -239,27 +240,22 @@ impl Map {
     /// Changes the words from this offset on, each whole.
     #[inline]
     pub(crate) fn store_run(&self, at: usize, values: &[u64]) {
-        self.store_all(at, values.iter().copied());
+        self.store_bytes(at, values.as_bytes());
     }
 
-    /// The same, to these bytes; the last word is filled up with zeros.
+    /// Changes words from this offset on, each whole, to these bytes; the last one is filled up with zeros.
     #[inline]
     pub(crate) fn store_bytes(&self, at: usize, bytes: &[u8]) {
+        let end = at.checked_add(bytes.len());
+        assert!(at.is_multiple_of(8) && end.is_some_and(|end| end <= self.len()));
         let (words, rest) = bytes.as_chunks();
-        self.store_all(at, words.iter().map(|word| u64::from_le_bytes(*word)));
-        if !rest.is_empty() {
-            self.store(at + size_of_val(words), Map::word_of(rest));
+        for (index, &word) in words.iter().enumerate() {
+            let place = self.base.as_ptr().wrapping_add(at + index * 8);
+            // SAFETY: as for `word`; all of them were checked at once.
+            unsafe { AtomicU64::from_ptr(place.cast()) }.store(u64::from_ne_bytes(word), Ordering::Relaxed);
         }
-    }
-
-    #[inline(always)]
-    fn store_all(&self, at: usize, values: impl ExactSizeIterator<Item = u64>) {
-        let len = values.len() * 8;
-        assert!(at.is_multiple_of(8) && at.checked_add(len).is_some_and(|end| end <= self.len()));
-        for (index, value) in values.enumerate().take(len / 8) {
-            let word = self.base.as_ptr().wrapping_add(at + index * 8);
-            // SAFETY: as for `word`; all of them were checked at once, and there are no more than `len` says.
-            unsafe { AtomicU64::from_ptr(word.cast()) }.store(value, Ordering::Relaxed);
+        if !rest.is_empty() {
+            self.store(at + words.len() * 8, Map::word_of(rest));
         }
     }
 
@@ -268,7 +264,7 @@ impl Map {
     pub(crate) fn word_of(bytes: &[u8]) -> u64 {
         let mut word = [0; 8];
         word[..bytes.len()].copy_from_slice(bytes);
-        u64::from_le_bytes(word)
+        u64::from_ne_bytes(word)
     }
 
     /// The bytes at this offset.

@@ -137,7 +137,12 @@ fn an_empty_log_has_room_for_a_record_as_long_as_its_ring() {
     let mut region = region();
     for len in [0, 100, 500, 1008] {
         region.transact(|tx, root| root.log.append(tx, &vec![1; len])).expect("room");
-        region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+        region
+            .transact(|tx, root| {
+                root.log.truncate_front(tx, u64::MAX);
+                Ok(())
+            })
+            .expect("committed");
         assert_eq!((region.root().log.used(), region.root().log.len()), (0, 0));
         region.transact(|tx, root| root.log.append(tx, &[2; 1008])).expect("all of the ring");
         assert_eq!(region.root().log.used(), 1024);
@@ -147,7 +152,12 @@ fn an_empty_log_has_room_for_a_record_as_long_as_its_ring() {
         let truncate = region.transact(|tx, root| root.log.truncate_back(tx, 0));
         truncate.expect("committed");
         region.transact(|tx, root| root.log.append(tx, &[3; 1008])).expect("all of the ring");
-        region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+        region
+            .transact(|tx, root| {
+                root.log.truncate_front(tx, u64::MAX);
+                Ok(())
+            })
+            .expect("committed");
     }
 }
 
@@ -163,6 +173,11 @@ fn what_a_transaction_truncates_is_free_after_it() {
     };
     assert!(matches!(append_too(&mut region), Err(Error::LogFull { .. })));
     assert_eq!(region.root().log.len(), 2);
-    region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("committed");
+    region
+        .transact(|tx, root| {
+            root.log.truncate_front(tx, u64::MAX);
+            Ok(())
+        })
+        .expect("committed");
     assert_eq!(append_too(&mut region).expect("room"), 3);
 }

@@ -206,7 +206,12 @@ fn a_damaged_log_behind_a_skip_and_a_truncated_front() {
         at = append(&mut region, &mut frames, at, lens);
     }
     // The batch stays, without its first record: 4 and 5 are left of it, and 6.
-    region.transact(|tx, root| Ok(root.log.truncate_front(tx, 4))).expect("committed");
+    region
+        .transact(|tx, root| {
+            root.log.truncate_front(tx, 4);
+            Ok(())
+        })
+        .expect("committed");
     frames.drain(..2);
     assert_eq!(at, 176);
     // 48 bytes don't fit behind it: a skip of 16, and the frame at the start.

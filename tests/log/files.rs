@@ -135,7 +135,12 @@ fn a_migration_takes_over_records_and_their_numbers() {
     let path = folder.path().join("log");
     let mut region = create(&path, 4096);
     append(&mut region, 30, 40);
-    region.transact(|tx, root| Ok(root.log.truncate_front(tx, 11))).expect("committed");
+    region
+        .transact(|tx, root| {
+            root.log.truncate_front(tx, 11);
+            Ok(())
+        })
+        .expect("committed");
     let expected = records(&region.root().log);
     assert_eq!((expected.len(), expected[0].0), (20, 11));
     region.close().expect("a good disk");
