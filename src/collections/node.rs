@@ -8,7 +8,6 @@ use super::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::Dirty;
 use crate::{Persistent, Pm, Read, Result, Tx};
-use std::cmp::Ordering;
 
 /// Keys in a [`Node`].
 pub(crate) const WIDTH: usize = 8;
@@ -57,23 +56,32 @@ impl<K, X> Nodes<K, X> for [Node<K, X>] {
     }
 }
 
-/// The first index from `low` on whose key is not `before` (all those that are come first).
+/// How many keys are `before`: they come first.
 #[inline(always)]
 pub(crate) fn partition<'a, K: Stored + ?Sized, X>(
     read: &impl Read<'a>,
     nodes: &'a [Node<K::Cell, X>],
-    mut low: usize,
     before: impl Fn(&K) -> bool,
 ) -> usize {
-    let mut size = nodes.count().saturating_sub(low);
-    while size > 0 {
-        let half = size / 2;
-        let is_before = K::view(read, nodes.key(low + half)).is_some_and(&before);
-        // No branch on the outcome, which nobody can predict.
-        low = if is_before { low + half + 1 } else { low };
-        size = if is_before { size - half - 1 } else { half };
-    }
-    low
+    let before = |key: &'a K::Cell| K::view(read, key).is_some_and(&before);
+    // The last node that begins with such a key; else the first.
+    let Some((_, rest)) = nodes.split_first() else { return 0 };
+    let number = lead::<K, _>(rest, |node| before(&node.keys[0]));
+    let node = &nodes[number];
+    number * WIDTH + lead_of::<K, _>(&node.keys, node.used as usize, before)
+}
+
+/// The last index from 1 on whose key is not above `key`; else 0, whatever the first key is.
+#[inline(always)]
+pub(crate) fn last_to<'a, K: Stored + Ord + ?Sized, X>(
+    read: &impl Read<'a>,
+    nodes: &'a [Node<K::Cell, X>],
+    key: &K,
+) -> usize {
+    let before = |at: &'a K::Cell| K::view(read, at).is_some_and(|at| at.cmp(key).is_le());
+    let number = lead::<K, _>(&nodes[1..], |node| before(&node.keys[0]));
+    let node = &nodes[number];
+    number * WIDTH + lead_of::<K, _>(&node.keys[1..], node.used as usize - 1, before)
 }
 
 /// The index of `key`, or of the first key after it; whether it is there.
@@ -83,10 +91,39 @@ pub(crate) fn search<'a, K: Stored + Ord + ?Sized, X>(
     nodes: &'a [Node<K::Cell, X>],
     key: &K,
 ) -> (usize, bool) {
-    let index = partition::<K, X>(read, nodes, 0, |at| at.cmp(key) == Ordering::Less);
-    let found =
-        index < nodes.count() && K::view(read, nodes.key(index)).is_some_and(|at| at.cmp(key).is_eq());
-    (index, found)
+    let after = partition::<K, X>(read, nodes, |at| at.cmp(key).is_le());
+    let is_key = |index| K::view(read, nodes.key(index)).is_some_and(|at| at.cmp(key).is_eq());
+    match after.checked_sub(1) {
+        Some(index) if is_key(index) => (index, true),
+        _ => (after, false),
+    }
+}
+
+/// How many keys of a node are `before`, `used` of which count.
+#[inline(always)]
+fn lead_of<'a, K: Stored + ?Sized, C>(keys: &'a [C], used: usize, before: impl Fn(&'a C) -> bool) -> usize {
+    // Of a number of keys that the compiler knows: those beyond `used` repeat the last that is.
+    if K::LINKED { lead::<K, _>(&keys[..used], before) } else { lead::<K, _>(keys, before).min(used) }
+}
+
+/// How many are `before`: they come first.
+///
+/// Keys in the node are all looked at, because that takes no branch on an outcome which nobody can predict, and
+/// no load that waits for another: the cache lines come side by side. Keys behind links are too far for that.
+#[inline(always)]
+fn lead<'a, K: Stored + ?Sized, T>(sorted: &'a [T], before: impl Fn(&'a T) -> bool) -> usize {
+    if !K::LINKED {
+        return sorted.iter().map(|one| usize::from(before(one))).sum();
+    }
+    let (mut low, mut size) = (0, sorted.len());
+    while size > 0 {
+        let half = size / 2;
+        match before(&sorted[low + half]) {
+            true => (low, size) = (low + half + 1, size - half - 1),
+            false => size = half,
+        }
+    }
+    low
 }
 
 /// A new slice of nodes with `len` keys and items; `tag` is a byte of the hash of the key at an

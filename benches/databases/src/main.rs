@@ -13,5 +13,6 @@ fn main() {
     let quick = args.iter().any(|arg| arg == "--quick");
     let folder = args.iter().find(|arg| !arg.starts_with("--")).expect("a folder for the databases");
     let entries = if quick { 100_000 } else { 1_000_000 };
-    work::run(&PathBuf::from(folder), entries, quick);
+    let sides = if args.iter().any(|arg| arg == "--maps") { work::Sides::Maps } else { work::Sides::All };
+    work::run(&PathBuf::from(folder), entries, quick, sides);
 }

@@ -5,6 +5,8 @@ use heed::types::Bytes;
 use indelible::collections::{BTreeMap, HashMap};
 use indelible::medium::Emulated;
 use indelible::{Committed, Region};
+use rand::rngs::StdRng;
+use rand::{SeedableRng, seq::SliceRandom};
 use std::path::Path;
 
 pub type Value = [u8; VALUE];
@@ -21,17 +23,66 @@ pub trait Store<K: Key> {
     fn scan(&self, key: &K, count: usize) -> Option<u64>;
 }
 
-pub struct Tree<K: Key>(Region<BTreeMap<K, Value>, Emulated>);
+/// How a tree gets its first entries.
+#[derive(Clone, Copy)]
+pub enum Load {
+    Rebuild,
+    /// By inserts in an order that is not that of the keys.
+    Shuffled,
+}
+
+pub struct Tree<K: Key>(Region<BTreeMap<K, Value>, Emulated>, Load);
 
 impl<K: Key> Tree<K> {
-    pub fn new() -> Self {
-        Tree(Region::new(64 << 20, BTreeMap::new()).unwrap())
+    pub fn new(load: Load) -> Self {
+        Tree(Region::new(64 << 20, BTreeMap::new()).unwrap(), load)
     }
 }
 
 impl<K: Key> Store<K> for Tree<K> {
     fn load(&mut self, entries: &[(K, Value)]) {
-        let entries = entries.iter().map(|(key, value)| (key, value));
+        match self.1 {
+            Load::Rebuild => {
+                let entries = entries.iter().map(|(key, value)| (key, value));
+                self.0.transact(|tx, map| map.rebuild(tx, entries)).unwrap();
+            }
+            Load::Shuffled => {
+                let mut entries: Vec<&(K, Value)> = entries.iter().collect();
+                entries.shuffle(&mut StdRng::seed_from_u64(2));
+                for entries in entries.chunks(100) {
+                    self.0
+                        .transact(|tx, map| {
+                            entries.iter().try_for_each(|(key, value)| map.insert(tx, key, value).map(drop))
+                        })
+                        .unwrap();
+                }
+            }
+        }
+    }
+    fn get(&self, key: &K) -> Option<u8> {
+        self.0.root().get(&Committed, key).map(|value| value[0])
+    }
+    fn put(&mut self, key: &K, value: &Value) {
+        self.0.transact(|tx, map| map.insert(tx, key, value).map(drop)).unwrap();
+    }
+    fn scan(&self, key: &K, count: usize) -> Option<u64> {
+        let entries = self.0.root().range(&Committed, *key..);
+        Some(entries.take(count).map(|(_, value)| u64::from(value[0])).sum())
+    }
+}
+
+/// With values in blocks of their own.
+pub struct Linked<K: Key>(Region<BTreeMap<K, [u8]>, Emulated>);
+
+impl<K: Key> Linked<K> {
+    pub fn new() -> Self {
+        Linked(Region::new(64 << 20, BTreeMap::new()).unwrap())
+    }
+}
+
+impl<K: Key> Store<K> for Linked<K> {
+    fn load(&mut self, entries: &[(K, Value)]) {
+        let entries = entries.iter().map(|(key, value)| (key, &value[..]));
         self.0.transact(|tx, map| map.rebuild(tx, entries)).unwrap();
     }
     fn get(&self, key: &K) -> Option<u8> {

@@ -56,31 +56,70 @@ struct Turns {
     writes: usize,
 }
 
-pub fn run(folder: &Path, entries: u64, quick: bool) {
+/// What is compared.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Sides {
+    /// Our maps, databases, and std's maps.
+    All,
+    /// Our maps in several shapes, and std's.
+    Maps,
+}
+
+pub fn run(folder: &Path, entries: u64, quick: bool, sides: Sides) {
     let turns = match quick {
         true => Turns { count: 9, reads: 2000, writes: 300 },
         false => Turns { count: 25, reads: 20_000, writes: 2000 },
     };
-    println!(
-        "keys,operation,tree,hash,redb,lmdb,fjall,std tree,std hash,best database/tree,tree/std tree,hash/std hash"
-    );
-    kind::<u64>(folder, entries, &turns);
-    kind::<[u8; 16]>(folder, entries, &turns);
+    let names = stores::<u64>(folder, sides).0;
+    let ratios: Vec<String> = ratios(&names).into_iter().map(|(name, ..)| name).collect();
+    println!("keys,operation,{},{}", names.join(","), ratios.join(","));
+    kind::<u64>(folder, entries, &turns, sides);
+    kind::<[u8; 16]>(folder, entries, &turns, sides);
 }
 
-fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
-    let folder = tempfile::tempdir_in(folder).unwrap();
+type Stores<K> = (Vec<&'static str>, Vec<Box<dyn Store<K>>>);
+
+fn stores<K: Key>(folder: &Path, sides: Sides) -> Stores<K> {
+    let folder = tempfile::tempdir_in(folder).unwrap().keep();
+    let mut stores: Vec<(&str, Box<dyn Store<K>>)> = vec![("tree", Box::new(Tree::new(Load::Rebuild)))];
+    if sides == Sides::Maps {
+        stores.push(("grown tree", Box::new(Tree::new(Load::Shuffled))));
+        stores.push(("linked tree", Box::new(Linked::new())));
+    }
+    stores.push(("hash", Box::new(Hash::new())));
+    if sides == Sides::All {
+        stores.push(("redb", Box::new(Redb::new(&folder))));
+        stores.push(("lmdb", Box::new(Lmdb::new(&folder))));
+        stores.push(("fjall", Box::new(Fjall::new(&folder))));
+    }
+    stores.push(("std tree", Box::new(StdTree::new())));
+    stores.push(("std hash", Box::new(StdHash::new())));
+    stores.into_iter().unzip()
+}
+
+/// Which columns are divided by which: the least of the first by the second.
+fn ratios(names: &[&str]) -> Vec<(String, Vec<usize>, usize)> {
+    let at = |name: &str| names.iter().position(|&other| other == name);
+    let databases: Vec<usize> = ["redb", "lmdb", "fjall"].into_iter().filter_map(at).collect();
+    let mut ratios = Vec::new();
+    if let (Some(tree), false) = (at("tree"), databases.is_empty()) {
+        ratios.push(("best database/tree".into(), databases, tree));
+    }
+    for (ours, std) in
+        [("tree", "std tree"), ("grown tree", "std tree"), ("linked tree", "std tree"), ("hash", "std hash")]
+    {
+        if let (Some(above), Some(below)) = (at(ours), at(std)) {
+            ratios.push((format!("{ours}/{std}"), vec![above], below));
+        }
+    }
+    ratios
+}
+
+fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns, sides: Sides) {
     let mut sorted: Vec<(K, Value)> = (0..entries).map(|n| (K::new(spread(n)), [n as u8; VALUE])).collect();
     sorted.sort_unstable_by_key(|&(key, _)| key);
-    let mut stores: [Box<dyn Store<K>>; 7] = [
-        Box::new(Tree::new()),
-        Box::new(Hash::new()),
-        Box::new(Redb::new(folder.path())),
-        Box::new(Lmdb::new(folder.path())),
-        Box::new(Fjall::new(folder.path())),
-        Box::new(StdTree::new()),
-        Box::new(StdHash::new()),
-    ];
+    let (names, mut stores) = stores::<K>(folder, sides);
+    let row = |operation: &str, times: &[Option<f64>]| row(&names, K::NAME, operation, times);
     let loads: Vec<f64> = stores
         .iter_mut()
         .map(|store| {
@@ -89,7 +128,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
             start.elapsed().as_nanos() as f64 / entries as f64
         })
         .collect();
-    row(K::NAME, "load sorted", &loads.iter().map(|&load| Some(load)).collect::<Vec<_>>());
+    row("load sorted", &loads.iter().map(|&load| Some(load)).collect::<Vec<_>>());
     drop(sorted);
 
     let random = &mut StdRng::seed_from_u64(1);
@@ -113,7 +152,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
                 keys.len()
             },
         );
-        row(K::NAME, &format!("read {name}"), &reads);
+        row(&format!("read {name}"), &reads);
         let updates = turns_of(
             &mut stores,
             turns.count,
@@ -124,7 +163,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
                 keys.len()
             },
         );
-        row(K::NAME, &format!("update {name}"), &updates);
+        row(&format!("update {name}"), &updates);
         let mixed = turns_of(
             &mut stores,
             turns.count,
@@ -140,7 +179,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
                 keys.len()
             },
         );
-        row(K::NAME, &format!("mixed {name}"), &mixed);
+        row(&format!("mixed {name}"), &mixed);
         let scans = turns_of(
             &mut stores,
             turns.count,
@@ -151,7 +190,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
                 sums.map_or(0, |sums| sums.len())
             },
         );
-        row(K::NAME, &format!("scan 100 {name}"), &scans);
+        row(&format!("scan 100 {name}"), &scans);
     }
     let inserts = turns_of(
         &mut stores,
@@ -167,7 +206,7 @@ fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns) {
             keys.len()
         },
     );
-    row(K::NAME, "insert", &inserts);
+    row("insert", &inserts);
 }
 
 /// The median of the nanoseconds that an operation took, for each store: turn by turn, in changing order.
@@ -201,14 +240,12 @@ fn turns_of<K: Key>(
         .collect()
 }
 
-fn row(keys: &str, operation: &str, times: &[Option<f64>]) {
-    let cells: Vec<String> =
-        times.iter().map(|time| time.map_or("-".into(), |time| format!("{time:.0}"))).collect();
-    let best = times[2..5].iter().flatten().copied().min_by(f64::total_cmp);
-    let ratio = |a: Option<f64>, b: Option<f64>| match (a, b) {
-        (Some(a), Some(b)) => format!("{:.2}", a / b),
-        _ => "-".into(),
-    };
-    let ratios = [ratio(best, times[0]), ratio(times[0], times[5]), ratio(times[1], times[6])];
-    println!("{keys},{operation},{},{}", cells.join(","), ratios.join(","));
+fn row(names: &[&str], keys: &str, operation: &str, times: &[Option<f64>]) {
+    let cell = |time: Option<f64>, digits| time.map_or("-".into(), |time| format!("{time:.digits$}"));
+    let mut cells: Vec<String> = times.iter().map(|&time| cell(time, 0)).collect();
+    for (_, above, below) in ratios(names) {
+        let above = above.into_iter().filter_map(|at| times[at]).min_by(f64::total_cmp);
+        cells.push(cell(above.zip(times[below]).map(|(above, below)| above / below), 2));
+    }
+    println!("{keys},{operation},{}", cells.join(","));
 }

@@ -1,193 +1,230 @@
 //! [`Iter`]: the entries of a range, from both ends.
 //!
-//! Each end is a place in a leaf and in the leaf's parent. When the parent is used up, or something in it was
-//! moved away by the transaction that it reads through, the tree is searched again for the next key.
+//! What is left lies between two bounds. Each end has a run of it: entries of one leaf, that are answered without
+//! another look at the tree or at the bounds. When a run is used up, the next leaf is found in the same parent.
+//! When that is used up, or something was moved away by the transaction that is read through, the tree is searched
+//! from the root for what lies within the bounds.
 
 use super::{BTreeMap, InnerOf, LeafOf, child_of};
 use crate::Read;
 use crate::collections::node::{Nodes, partition};
 use crate::collections::stored::Stored;
-use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Bound;
+use std::iter::FusedIterator;
+use std::ops::{Bound, Range};
 
 /// The entries of a [`BTreeMap`] in order, as [`BTreeMap::iter`] and [`BTreeMap::range`] answer them.
 pub struct Iter<'r, 'a, R, K: Stored + ?Sized, V: Stored + ?Sized> {
     map: &'a BTreeMap<K, V>,
     read: &'r R,
-    /// The next entry of each end; `None` if there is none left between them.
-    ends: Option<(Place<'a, K, V>, Place<'a, K, V>)>,
+    /// What is left has keys from `low` to `high`.
+    low: Bound<&'a K>,
+    high: Bound<&'a K>,
+    /// The first of it, and the last; either may be empty. If both are in one leaf, one of them is.
+    front: Run<'a, K, V>,
+    back: Run<'a, K, V>,
+    /// Whether nothing is left.
+    done: bool,
 }
 
-/// An entry, and where it lies.
-struct Place<'a, K: Stored + ?Sized, V: Stored + ?Sized> {
+/// Entries of one leaf, and where it hangs.
+struct Run<'a, K: Stored + ?Sized, V: Stored + ?Sized> {
+    leaf: &'a LeafOf<K, V>,
+    left: Range<usize>,
     parent: &'a InnerOf<K, V>,
     child: usize,
-    leaf: &'a LeafOf<K, V>,
-    index: usize,
-    key: &'a K,
 }
 
-impl<K: Stored + ?Sized, V: Stored + ?Sized> Clone for Place<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Front,
+    Back,
+}
+use Side::{Back, Front};
+
+impl<'a, K: Stored + ?Sized, V: Stored + ?Sized> Run<'a, K, V> {
+    const NONE: Self = Run { leaf: &[], left: 0..0, parent: &[], child: 0 };
+
+    fn is_in(&self, leaf: &LeafOf<K, V>) -> bool {
+        std::ptr::eq(self.leaf, leaf)
+    }
+
+    fn key(&self, read: &impl Read<'a>, side: Side) -> Option<&'a K> {
+        let index = if side == Front { self.left.start } else { self.left.end - 1 };
+        K::view(read, self.leaf.key(index))
     }
 }
-impl<K: Stored + ?Sized, V: Stored + ?Sized> Copy for Place<'_, K, V> {}
 
 impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r, 'a, R, K, V> {
+    #[inline]
     pub(super) fn new(map: &'a BTreeMap<K, V>, read: &'r R, start: Bound<&K>, end: Bound<&K>) -> Self {
-        let mut iter = Iter { map, read, ends: None };
-        iter.ends = iter.seek(start).zip(iter.seek_back(end)).filter(|(front, back)| front.key <= back.key);
+        let (low, high) = (Bound::Unbounded, Bound::Unbounded);
+        let mut iter = Iter { map, read, low, high, front: Run::NONE, back: Run::NONE, done: false };
+        // The caller's bounds needn't live as long as the iterator: the keys of the first and last entry do.
+        if !matches!(start, Bound::Unbounded) {
+            iter.bound(Front, start, end);
+        }
+        if !matches!(end, Bound::Unbounded) && !iter.done {
+            iter.bound(Back, start, end);
+        }
         iter
     }
 
-    /// The first entry in a range with this start.
-    fn seek(&self, start: Bound<&K>) -> Option<Place<'a, K, V>> {
-        let (parent, child, leaf) = self.descend(|inner| match start {
-            Bound::Unbounded => 0,
-            Bound::Included(key) | Bound::Excluded(key) => child_of::<K, V>(self.read, inner, key),
-        })?;
-        let index = match start {
-            Bound::Unbounded => 0,
-            Bound::Included(key) => partition::<K, _>(self.read, leaf, 0, |at| at < key),
-            Bound::Excluded(key) => partition::<K, _>(self.read, leaf, 0, |at| at <= key),
-        };
-        match index < leaf.count() {
-            true => self.place(parent, child, leaf, index),
-            // The leaf's own keys all lie before: the next leaf's first is what is wanted.
-            false => self.neighbour(parent, child, leaf, Ordering::Greater),
-        }
-    }
-
-    /// The last entry in a range with this end.
-    fn seek_back(&self, end: Bound<&K>) -> Option<Place<'a, K, V>> {
-        let (parent, child, leaf) = self.descend(|inner| match end {
-            Bound::Unbounded => inner.count() - 1,
-            Bound::Included(key) | Bound::Excluded(key) => child_of::<K, V>(self.read, inner, key),
-        })?;
-        let after = match end {
-            Bound::Unbounded => leaf.count(),
-            Bound::Included(key) => partition::<K, _>(self.read, leaf, 0, |at| at <= key),
-            Bound::Excluded(key) => partition::<K, _>(self.read, leaf, 0, |at| at < key),
-        };
-        match after {
-            0 => self.neighbour(parent, child, leaf, Ordering::Less),
-            _ => self.place(parent, child, leaf, after - 1),
-        }
-    }
-
-    /// The nearest entry outside of a leaf, on one side of it.
-    fn neighbour(
-        &self,
-        parent: &'a InnerOf<K, V>,
-        child: usize,
-        leaf: &'a LeafOf<K, V>,
-        side: Ordering,
-    ) -> Option<Place<'a, K, V>> {
-        let next = match side {
-            Ordering::Less => child.checked_sub(1),
-            _ => Some(child + 1).filter(|&next| next < parent.count()),
-        };
-        if let Some(next) = next
-            && let Some(leaf) = self.read.get(&parent.item(next).leaf)
-        {
-            let index = if side.is_lt() { leaf.count() - 1 } else { 0 };
-            if let Some(place) = self.place(parent, next, leaf, index) {
-                return Some(place);
+    /// Finds the entry at one end.
+    fn bound(&mut self, side: Side, start: Bound<&K>, end: Bound<&K>) {
+        let found = self.descend(side, start, end).and_then(|run| Some((run.key(self.read, side)?, run)));
+        match (found, side) {
+            (None, _) => self.done = true,
+            (Some((key, run)), Front) => (self.low, self.front) = (Bound::Included(key), run),
+            (Some((key, run)), Back) => {
+                self.high = Bound::Included(key);
+                self.back = run;
+                if self.front.is_in(self.back.leaf) {
+                    self.back.left = 0..0;
+                }
             }
         }
-        // The parent is used up: down from the root, beside the leaf's own last or first key.
-        let edge = if side.is_lt() { 0 } else { leaf.count() - 1 };
-        let key = K::view(self.read, leaf.key(edge))?;
-        self.beside(key, side)
     }
 
-    /// The entry next to `key`, on one side of it: searched from the root.
-    fn beside(&self, key: &K, side: Ordering) -> Option<Place<'a, K, V>> {
-        // The last turn that can be taken to that side decides.
+    /// The first or last entries within these bounds, as far as they lie in one leaf: searched from the root.
+    fn descend(&self, side: Side, low: Bound<&K>, high: Bound<&K>) -> Option<Run<'a, K, V>> {
+        let bound = if side == Front { low } else { high };
         let mut inner = self.read.get(&self.map.root)?;
+        // The last turn that can be taken to the other side.
         let mut turn = None;
-        let leaf = loop {
-            let child = child_of::<K, V>(self.read, inner, key);
+        loop {
+            let child = match bound {
+                Bound::Included(key) | Bound::Excluded(key) => child_of::<K, V>(self.read, inner, key),
+                Bound::Unbounded if side == Front => 0,
+                Bound::Unbounded => inner.count() - 1,
+            };
             match side {
-                Ordering::Less if child > 0 => turn = Some((inner, child - 1)),
-                Ordering::Greater if child + 1 < inner.count() => turn = Some((inner, child + 1)),
+                Front if child + 1 < inner.count() => turn = Some((inner, child + 1)),
+                Back if child > 0 => turn = Some((inner, child - 1)),
                 _ => {}
             }
             match self.read.get(&inner.item(child).leaf) {
-                Some(leaf) => {
-                    let place = match side {
-                        Ordering::Less => partition::<K, _>(self.read, leaf, 0, |at| at < key).checked_sub(1),
-                        _ => Some(partition::<K, _>(self.read, leaf, 0, |at| at <= key)),
-                    };
-                    break place
-                        .filter(|&index| index < leaf.count())
-                        .and_then(|index| self.place(inner, child, leaf, index));
-                }
+                Some(leaf) => match self.clip(leaf, low, high) {
+                    left if left.is_empty() => break,
+                    left => return Some(Run { leaf, left, parent: inner, child }),
+                },
                 None => inner = self.read.get(&inner.item(child).inner)?,
             }
-        };
-        if leaf.is_some() {
-            return leaf;
         }
+        // All keys of that leaf lie before the range, or behind it: the next leaf's don't, if there are any.
         let (mut inner, mut child) = turn?;
         loop {
             if let Some(leaf) = self.read.get(&inner.item(child).leaf) {
-                let index = if side.is_lt() { leaf.count() - 1 } else { 0 };
-                return self.place(inner, child, leaf, index);
+                let left = self.clip(leaf, low, high);
+                return (!left.is_empty()).then_some(Run { leaf, left, parent: inner, child });
             }
             inner = self.read.get(&inner.item(child).inner)?;
-            child = if side.is_lt() { inner.count() - 1 } else { 0 };
+            child = if side == Front { 0 } else { inner.count() - 1 };
         }
     }
 
-    fn descend(
-        &self,
-        child: impl Fn(&'a InnerOf<K, V>) -> usize,
-    ) -> Option<(&'a InnerOf<K, V>, usize, &'a LeafOf<K, V>)> {
-        let mut inner = self.read.get(&self.map.root)?;
+    /// The entries of a leaf that are within these bounds.
+    #[inline]
+    fn clip(&self, leaf: &'a LeafOf<K, V>, low: Bound<&K>, high: Bound<&K>) -> Range<usize> {
+        let end = leaf.count();
+        let is =
+            |index: usize, test: &dyn Fn(&K) -> bool| K::view(self.read, leaf.key(index)).is_some_and(test);
+        let before = |key: &K| match low {
+            Bound::Included(low) => key < low,
+            Bound::Excluded(low) => key <= low,
+            Bound::Unbounded => false,
+        };
+        let within = |key: &K| match high {
+            Bound::Included(high) => key <= high,
+            Bound::Excluded(high) => key < high,
+            Bound::Unbounded => true,
+        };
+        // Most leaves are within as a whole.
+        let from = if is(0, &before) { partition::<K, _>(self.read, leaf, before) } else { 0 };
+        let to = if is(end - 1, &within) { end } else { partition::<K, _>(self.read, leaf, within) };
+        from..to
+    }
+
+    /// Gives an end that is used up its next entries; whether there are any.
+    #[inline(never)]
+    fn refill(&mut self, side: Side) -> bool {
+        let (this, other) = match side {
+            Front => (&self.front, &self.back),
+            Back => (&self.back, &self.front),
+        };
+        let next = match side {
+            Front => Some(this.child + 1).filter(|&next| next < this.parent.count()),
+            Back => this.child.checked_sub(1),
+        };
+        let neighbour = next.filter(|_| !this.parent.is_empty()).and_then(|child| {
+            let leaf = self.read.get(&this.parent.item(child).leaf)?;
+            let left = self.clip(leaf, self.low, self.high);
+            (!left.is_empty()).then_some(Run { leaf, left, parent: this.parent, child })
+        });
+        let Some(mut run) = neighbour.or_else(|| self.descend(side, self.low, self.high)) else {
+            self.done = true;
+            return false;
+        };
+        // The other end may have the same leaf: it keeps it. Or an older copy of it, which the transaction has
+        // replaced: then it finds its place anew.
+        let mut apart = other.left.is_empty();
+        if !apart && other.is_in(run.leaf) {
+            run.left = 0..0;
+            apart = true;
+        }
+        if !apart {
+            let (near, far) = (run.key(self.read, opposite(side)), other.key(self.read, side));
+            apart = near.zip(far).is_some_and(|(near, far)| match side {
+                Front => near < far,
+                Back => near > far,
+            });
+        }
+        let (this, other) = match side {
+            Front => (&mut self.front, &mut self.back),
+            Back => (&mut self.back, &mut self.front),
+        };
+        *this = run;
+        if !apart {
+            *other = Run::NONE;
+        }
+        true
+    }
+
+    /// The index of the next entry of an end, and its leaf.
+    #[inline(always)]
+    fn step(&mut self, side: Side) -> Option<(&'a LeafOf<K, V>, usize)> {
         loop {
-            let index = child(inner);
-            match self.read.get(&inner.item(index).leaf) {
-                Some(leaf) => return Some((inner, index, leaf)),
-                None => inner = self.read.get(&inner.item(index).inner)?,
+            let (this, other) = match side {
+                Front => (&mut self.front, &mut self.back),
+                Back => (&mut self.back, &mut self.front),
+            };
+            if !this.left.is_empty() {
+                let index = if side == Front { this.left.next() } else { this.left.next_back() };
+                return index.map(|index| (this.leaf, index));
+            }
+            if !other.left.is_empty() && other.is_in(this.leaf) {
+                let index = if side == Front { other.left.next() } else { other.left.next_back() };
+                return index.map(|index| (other.leaf, index));
+            }
+            if self.done || !self.refill(side) {
+                return None;
             }
         }
     }
 
-    #[inline]
-    fn place(
-        &self,
-        parent: &'a InnerOf<K, V>,
-        child: usize,
-        leaf: &'a LeafOf<K, V>,
-        index: usize,
-    ) -> Option<Place<'a, K, V>> {
-        let key = K::view(self.read, leaf.key(index))?;
-        Some(Place { parent, child, leaf, index, key })
-    }
-
-    /// The place after, or before, this one.
-    #[inline]
-    fn step(&self, from: Place<'a, K, V>, side: Ordering) -> Option<Place<'a, K, V>> {
-        let Place { parent, child, leaf, index, key } = from;
-        let next = match side {
-            Ordering::Less => index.checked_sub(1),
-            _ => Some(index + 1).filter(|&next| next < leaf.count()),
-        };
-        match next {
-            Some(next) => match self.place(parent, child, leaf, next) {
-                Some(place) => Some(place),
-                // Moved meanwhile.
-                None => self.beside(key, side),
-            },
-            None => match self.neighbour(parent, child, leaf, side) {
-                Some(place) => Some(place),
-                None => self.beside(key, side),
-            },
+    /// The key and the value at an index; `None` if either was moved meanwhile: then both ends search anew.
+    #[inline(always)]
+    fn entry(&mut self, leaf: &'a LeafOf<K, V>, index: usize) -> Option<(&'a K, &'a V)> {
+        let entry = K::view(self.read, leaf.key(index)).zip(V::view(self.read, leaf.item(index)));
+        if entry.is_none() {
+            (self.front, self.back) = (Run::NONE, Run::NONE);
         }
+        entry
     }
+}
+
+fn opposite(side: Side) -> Side {
+    if side == Front { Back } else { Front }
 }
 
 impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iterator for Iter<'_, 'a, R, K, V> {
@@ -196,18 +233,10 @@ impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iterator for
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (front, back) = self.ends?;
-            self.ends = match front.key < back.key {
-                true => self.step(front, Ordering::Greater).map(|next| (next, back)).filter(in_order),
-                false => None,
-            };
-            // A value that was moved with its leaf is found from the root.
-            match V::view(self.read, front.leaf.item(front.index)) {
-                Some(value) => return Some((front.key, value)),
-                None => match self.map.get(self.read, front.key) {
-                    Some(value) => return Some((front.key, value)),
-                    None => continue,
-                },
+            let (leaf, index) = self.step(Front)?;
+            if let Some(entry) = self.entry(leaf, index) {
+                self.low = Bound::Excluded(entry.0);
+                return Some(entry);
             }
         }
     }
@@ -219,32 +248,19 @@ impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> DoubleEndedI
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         loop {
-            let (front, back) = self.ends?;
-            self.ends = match front.key < back.key {
-                true => self.step(back, Ordering::Less).map(|next| (front, next)).filter(in_order),
-                false => None,
-            };
-            match V::view(self.read, back.leaf.item(back.index)) {
-                Some(value) => return Some((back.key, value)),
-                None => match self.map.get(self.read, back.key) {
-                    Some(value) => return Some((back.key, value)),
-                    None => continue,
-                },
+            let (leaf, index) = self.step(Back)?;
+            if let Some(entry) = self.entry(leaf, index) {
+                self.high = Bound::Excluded(entry.0);
+                return Some(entry);
             }
         }
     }
 }
 
-/// Whether two ends have not passed each other.
-#[inline]
-fn in_order<K: Stored + Ord + ?Sized, V: Stored + ?Sized>(
-    (front, back): &(Place<'_, K, V>, Place<'_, K, V>),
-) -> bool {
-    front.key <= back.key
-}
+impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> FusedIterator for Iter<'_, 'a, R, K, V> {}
 
 impl<R, K: Stored + ?Sized, V: Stored + ?Sized> fmt::Debug for Iter<'_, '_, R, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iter").field("at_end", &self.ends.is_none()).finish_non_exhaustive()
+        f.debug_struct("Iter").field("at_end", &self.done).finish_non_exhaustive()
     }
 }

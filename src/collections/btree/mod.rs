@@ -13,7 +13,7 @@ mod rebuild;
 
 pub use iter::Iter;
 
-use super::node::{Node, Nodes, WIDTH, partition, search};
+use super::node::{Node, Nodes, WIDTH, last_to, search};
 use super::stored::{Layout, Stored};
 use crate::medium::Medium;
 use crate::{Link, Persistent, Read, Result, Tx};
@@ -305,7 +305,7 @@ fn child_of<'a, K: Stored + Ord + ?Sized, V: Stored + ?Sized>(
     inner: &'a InnerOf<K, V>,
     key: &K,
 ) -> usize {
-    partition::<K, _>(read, inner, 1, |separator| separator <= key) - 1
+    last_to::<K, _>(read, inner, key)
 }
 
 /// The most entries in a leaf: as many as lie in about a kilobyte, and at least eight.
