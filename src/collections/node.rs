@@ -28,6 +28,7 @@ pub(crate) trait Nodes<K, X> {
     fn count(&self) -> usize;
     fn key(&self, index: usize) -> &K;
     fn item(&self, index: usize) -> &X;
+    fn get_item(&self, index: usize) -> Option<&X>;
     fn tags(&self, node: usize) -> u64;
     fn tag(&self, index: usize) -> u8 {
         (self.tags(index / WIDTH) >> (index % WIDTH * 8)) as u8
@@ -49,6 +50,11 @@ impl<K, X> Nodes<K, X> for [Node<K, X>] {
     #[inline(always)]
     fn item(&self, index: usize) -> &X {
         &self[index / WIDTH].items[index % WIDTH]
+    }
+    #[inline(always)]
+    fn get_item(&self, index: usize) -> Option<&X> {
+        let node = self.get(index / WIDTH).filter(|node| index % WIDTH < node.used as usize)?;
+        Some(&node.items[index % WIDTH])
     }
     #[inline(always)]
     fn tags(&self, node: usize) -> u64 {

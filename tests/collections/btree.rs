@@ -223,3 +223,38 @@ proptest! {
         run::<Text>(&steps);
     }
 }
+
+thread_local! {
+    static REVERSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// A key whose order can be turned round.
+#[derive(Persistent, Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+struct Fickle(u64);
+
+impl Ord for Fickle {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        if REVERSED.get() { other.0.cmp(&self.0) } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for Fickle {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A damaged file, or a program whose `Ord` is another than that of the one before it, is no endless loop.
+#[test]
+fn an_iteration_ends_also_where_keys_are_not_in_order() {
+    let mut region = Region::new(1 << 20, BTreeMap::<Fickle, [u8; 100]>::new()).unwrap();
+    region.transact(|tx, map| map.rebuild(tx, (0..1000).map(|n| (Fickle(n), [0; 100])))).unwrap();
+    REVERSED.set(true);
+    let map = region.root();
+    let bounds = [Bound::Unbounded, Bound::Included(Fickle(300)), Bound::Excluded(Fickle(700))];
+    for (start, end) in bounds.into_iter().flat_map(|start| bounds.map(|end| (start, end))) {
+        assert!(map.range(&Committed, (start, end)).take(1001).count() <= 1000, "{start:?} to {end:?}");
+        assert!(map.range(&Committed, (start, end)).rev().take(1001).count() <= 1000, "{start:?} to {end:?}");
+    }
+}

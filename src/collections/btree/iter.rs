@@ -124,68 +124,84 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     }
 
     /// The entries of a leaf that are within these bounds.
-    #[inline]
     fn clip(&self, leaf: &'a LeafOf<K, V>, low: Bound<&K>, high: Bound<&K>) -> Range<usize> {
-        let end = leaf.count();
-        let is =
-            |index: usize, test: &dyn Fn(&K) -> bool| K::view(self.read, leaf.key(index)).is_some_and(test);
-        let before = |key: &K| match low {
-            Bound::Included(low) => key < low,
-            Bound::Excluded(low) => key <= low,
-            Bound::Unbounded => false,
+        let from = match low {
+            Bound::Included(low) => partition::<K, _>(self.read, leaf, |key| key < low),
+            Bound::Excluded(low) => partition::<K, _>(self.read, leaf, |key| key <= low),
+            Bound::Unbounded => 0,
         };
-        let within = |key: &K| match high {
-            Bound::Included(high) => key <= high,
-            Bound::Excluded(high) => key < high,
-            Bound::Unbounded => true,
+        let to = match high {
+            Bound::Included(high) => partition::<K, _>(self.read, leaf, |key| key <= high),
+            Bound::Excluded(high) => partition::<K, _>(self.read, leaf, |key| key < high),
+            Bound::Unbounded => leaf.count(),
         };
-        // Most leaves are within as a whole.
-        let from = if is(0, &before) { partition::<K, _>(self.read, leaf, before) } else { 0 };
-        let to = if is(end - 1, &within) { end } else { partition::<K, _>(self.read, leaf, within) };
         from..to
     }
 
+    /// The entries of the leaf beside the one that an end has used up, if it hangs in the same parent.
+    #[inline]
+    fn neighbour(&self, side: Side) -> Option<Run<'a, K, V>> {
+        let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
+        let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
+        let leaf = self.read.get(&parent.get_item(child)?.leaf)?;
+        // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
+        let is_within = match (side, self.low, self.high) {
+            (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,
+            (Front, _, Bound::Included(high) | Bound::Excluded(high)) => {
+                K::view(self.read, leaf.key(leaf.count() - 1)).is_some_and(|last| last < high)
+            }
+            (Back, Bound::Included(low) | Bound::Excluded(low), _) => {
+                K::view(self.read, leaf.key(0)).is_some_and(|first| first > low)
+            }
+        };
+        let left = if is_within { 0..leaf.count() } else { self.clip(leaf, self.low, self.high) };
+        (!left.is_empty()).then_some(Run { leaf, left, parent, child })
+    }
+
+    /// Whether a run lies beyond what was answered. It does, unless the keys' order is another than when they were
+    /// inserted: then the iterator ends, instead of going round for ever.
+    #[inline]
+    fn goes_on(&self, side: Side, run: &Run<'a, K, V>) -> bool {
+        let ends = run.key(self.read, Front).zip(run.key(self.read, Back));
+        ends.is_none_or(|(first, last)| {
+            first <= last
+                && match (side, self.low, self.high) {
+                    (Front, Bound::Included(low), _) => first >= low,
+                    (Front, Bound::Excluded(low), _) => first > low,
+                    (Back, _, Bound::Included(high)) => last <= high,
+                    (Back, _, Bound::Excluded(high)) => last < high,
+                    _ => true,
+                }
+        })
+    }
+
     /// Gives an end that is used up its next entries; whether there are any.
-    #[inline(never)]
     fn refill(&mut self, side: Side) -> bool {
-        let (this, other) = match side {
-            Front => (&self.front, &self.back),
-            Back => (&self.back, &self.front),
-        };
-        let next = match side {
-            Front => Some(this.child + 1).filter(|&next| next < this.parent.count()),
-            Back => this.child.checked_sub(1),
-        };
-        let neighbour = next.filter(|_| !this.parent.is_empty()).and_then(|child| {
-            let leaf = self.read.get(&this.parent.item(child).leaf)?;
-            let left = self.clip(leaf, self.low, self.high);
-            (!left.is_empty()).then_some(Run { leaf, left, parent: this.parent, child })
-        });
-        let Some(mut run) = neighbour.or_else(|| self.descend(side, self.low, self.high)) else {
+        let run = self.neighbour(side).or_else(|| self.descend(side, self.low, self.high));
+        let Some(mut run) = run.filter(|run| self.goes_on(side, run)) else {
             self.done = true;
             return false;
         };
-        // The other end may have the same leaf: it keeps it. Or an older copy of it, which the transaction has
-        // replaced: then it finds its place anew.
-        let mut apart = other.left.is_empty();
-        if !apart && other.is_in(run.leaf) {
-            run.left = 0..0;
-            apart = true;
+        let other = if side == Front { &mut self.back } else { &mut self.front };
+        if !other.left.is_empty() {
+            if other.is_in(run.leaf) {
+                // The other end has this leaf already: it keeps it.
+                run.left = 0..0;
+            } else {
+                // It may have an older copy of it, which the transaction has replaced: then it searches anew.
+                let (near, far) = (run.key(self.read, opposite(side)), other.key(self.read, side));
+                let apart = near.zip(far).is_some_and(|(near, far)| match side {
+                    Front => near < far,
+                    Back => near > far,
+                });
+                if !apart {
+                    *other = Run::NONE;
+                }
+            }
         }
-        if !apart {
-            let (near, far) = (run.key(self.read, opposite(side)), other.key(self.read, side));
-            apart = near.zip(far).is_some_and(|(near, far)| match side {
-                Front => near < far,
-                Back => near > far,
-            });
-        }
-        let (this, other) = match side {
-            Front => (&mut self.front, &mut self.back),
-            Back => (&mut self.back, &mut self.front),
-        };
-        *this = run;
-        if !apart {
-            *other = Run::NONE;
+        match side {
+            Front => self.front = run,
+            Back => self.back = run,
         }
         true
     }
@@ -212,12 +228,24 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         }
     }
 
-    /// The key and the value at an index; `None` if either was moved meanwhile: then both ends search anew.
+    /// The next entry of an end.
     #[inline(always)]
-    fn entry(&mut self, leaf: &'a LeafOf<K, V>, index: usize) -> Option<(&'a K, &'a V)> {
+    fn entry(&mut self, side: Side) -> Option<(&'a K, &'a V)> {
+        let (leaf, index) = self.step(side)?;
+        match K::view(self.read, leaf.key(index)).zip(V::view(self.read, leaf.item(index))) {
+            Some(entry) => Some(entry),
+            None => self.entry_anew(side),
+        }
+    }
+
+    /// The next entry of an end, whose node was replaced meanwhile: both ends are searched for from the root.
+    #[cold]
+    fn entry_anew(&mut self, side: Side) -> Option<(&'a K, &'a V)> {
+        (self.front, self.back) = (Run::NONE, Run::NONE);
+        let (leaf, index) = self.step(side)?;
         let entry = K::view(self.read, leaf.key(index)).zip(V::view(self.read, leaf.item(index)));
         if entry.is_none() {
-            (self.front, self.back) = (Run::NONE, Run::NONE);
+            (self.front, self.back, self.done) = (Run::NONE, Run::NONE, true);
         }
         entry
     }
@@ -232,13 +260,9 @@ impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iterator for
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (leaf, index) = self.step(Front)?;
-            if let Some(entry) = self.entry(leaf, index) {
-                self.low = Bound::Excluded(entry.0);
-                return Some(entry);
-            }
-        }
+        let entry = self.entry(Front)?;
+        self.low = Bound::Excluded(entry.0);
+        Some(entry)
     }
 }
 
@@ -247,13 +271,9 @@ impl<'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> DoubleEndedI
 {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
-        loop {
-            let (leaf, index) = self.step(Back)?;
-            if let Some(entry) = self.entry(leaf, index) {
-                self.high = Bound::Excluded(entry.0);
-                return Some(entry);
-            }
-        }
+        let entry = self.entry(Back)?;
+        self.high = Bound::Excluded(entry.0);
+        Some(entry)
     }
 }
 
