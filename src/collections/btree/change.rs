@@ -340,10 +340,10 @@ pub(super) fn node<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
         match branch {
             Branch::Leaf(_, leaf) => tx.attach(&mut new, |new| &new.item(i).leaf, leaf),
             Branch::Inner(_, inner) => tx.attach(&mut new, |new| &new.item(i).inner, inner),
-            Branch::Old(_, child) => {
-                tx.attach(&mut new, |new| &new.item(i).leaf, tx.take(&child.leaf));
-                tx.attach(&mut new, |new| &new.item(i).inner, tx.take(&child.inner));
-            }
+            Branch::Old(_, child) => match tx.take(&child.leaf) {
+                Some(leaf) => tx.attach(&mut new, |new| &new.item(i).leaf, leaf),
+                None => tx.attach(&mut new, |new| &new.item(i).inner, tx.take(&child.inner)),
+            },
         }
     }
     Ok(tx.flush(new))

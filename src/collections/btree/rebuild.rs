@@ -10,7 +10,9 @@ use std::borrow::Borrow;
 
 impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// Replaces all entries with these, which come in strictly ascending order of their keys: one published
-    /// word and two fences for any number. Nodes are full.
+    /// word and two fences for any number.
+    ///
+    /// One place in eight stays free, so that the first inserts between them needn't split a node each.
     ///
     /// Entries are pairs of anything that borrows as `K` and `V`: `(u64, u64)`, `(&str, String)`, …
     ///
@@ -39,7 +41,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let mut batch: Vec<(KB, VB)> = Vec::new();
         let (mut firsts, mut leaves) = (Vec::new(), Vec::new());
         while entries.peek().is_some() {
-            batch.extend(entries.by_ref().take(leaf_capacity::<K, V>()));
+            batch.extend(entries.by_ref().take(filled(leaf_capacity::<K, V>())));
             let key = |i: usize| -> Source<'_, '_, K> { Source::New(batch[i].0.borrow()) };
             let value = |i: usize| -> Source<'_, '_, V> { Source::New(batch[i].1.borrow()) };
             leaves.push(tx.flush(build::<_, K, V>(tx, batch.len(), key, value, |_| 0)?));
@@ -59,10 +61,18 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
             level = Vec::new();
             while let Some(first) = below.peek() {
                 let key = first.key();
-                level.push(Branch::Inner(key, node(tx, below.by_ref().take(INNER_CAPACITY).collect())?));
+                level.push(Branch::Inner(
+                    key,
+                    node(tx, below.by_ref().take(filled(INNER_CAPACITY)).collect())?,
+                ));
             }
         }
         tx.stage(&self.root, node(tx, level)?);
         Ok(())
     }
+}
+
+/// How much of a node is used at first.
+const fn filled(capacity: usize) -> usize {
+    capacity - capacity / 8
 }
