@@ -260,18 +260,18 @@ fn find<'a, K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized>(
     hash: u64,
 ) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;
-    let len = bucket.count();
-    for node in 0..bucket.len() {
+    // Node by node: the count of all is in the last, which would be one more cache line to wait for.
+    for (number, node) in bucket.chunks(1).enumerate() {
         // Bytes that are zero after this have the tag; above one of these a byte may look like one and not be.
-        let differ = bucket.tags(node) ^ (LOW * u64::from(tag(hash)));
+        let differ = node.tags(0) ^ (LOW * u64::from(tag(hash)));
         let mut equal = differ.wrapping_sub(LOW) & !differ & (LOW << 7);
         while equal != 0 {
-            let index = node * WIDTH + equal.trailing_zeros() as usize / 8;
-            if index >= len {
+            let index = equal.trailing_zeros() as usize / 8;
+            if index >= node.count() {
                 break;
             }
-            if K::view(read, bucket.key(index)).is_some_and(|at| at.as_bytes() == key.as_bytes()) {
-                return Some(index);
+            if K::view(read, node.key(index)).is_some_and(|at| at.as_bytes() == key.as_bytes()) {
+                return Some(number * WIDTH + index);
             }
             equal &= equal - 1;
         }
