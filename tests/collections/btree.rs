@@ -164,6 +164,9 @@ fn compare<'a, X: Kind>(read: &impl Read<'a>, map: &'a BTreeMap<X::K, X::V>, mod
     let ours = || map.iter(read).map(|(key, value)| (key, value));
     assert!(ours().eq(expected()));
     assert!(ours().rev().eq(expected().rev()));
+    for (key, value) in expected() {
+        assert_eq!(map.get(read, key), Some(value), "{key:?}");
+    }
     assert_eq!(map.len(read), model.len());
     assert_eq!(map.is_empty(read), model.is_empty());
     assert_eq!(map.first(read), expected().next());
@@ -222,6 +225,126 @@ proptest! {
     fn it_is_std_with_everything_behind_links(steps in steps()) {
         run::<Text>(&steps);
     }
+}
+
+/// Iterates from both ends, as the bits of `ends` say, while the transaction changes what is not yet reached.
+///
+/// Keys are multiples of 3, and of these nothing is changed but those of 9. Each of the others must be answered
+/// once, and all in order.
+fn changed_while_iterated<X: Kind>(ends: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut region: Region<RootOf<X>, PageCache> = open(&folder.path().join("map"));
+    let entry = |n: u32| (X::key(3 * n), X::value(n));
+    let model: ModelOf<X> = (0..600).map(entry).collect();
+    let changed: Vec<X::Key> = (0..600).filter(|n| n % 3 == 0).map(|n| X::key(3 * n)).collect();
+    transact(&mut region, End::Commit, |tx, root| {
+        root.map.rebuild(tx, model.iter().map(|(key, value)| (key.clone(), value.clone())))
+    });
+    transact(&mut region, End::Commit, |tx, root| {
+        let mut entries = root.map.iter(tx);
+        let (mut front, mut back) = (Vec::new(), Vec::new());
+        let mut bits = ends;
+        for step in 0_u32.. {
+            bits = bits.rotate_left(1);
+            let entry = if bits & 1 == 0 { entries.next() } else { entries.next_back() };
+            let Some((key, _)) = entry else { break };
+            if bits & 1 == 0 {
+                front.push(key)
+            } else {
+                back.push(key)
+            }
+            let n = step.wrapping_mul(7919) % 1800;
+            match step % 4 {
+                0 => drop(root.map.insert(tx, X::key(n / 3 * 3 + 1).borrow(), X::value(n).borrow())?),
+                1 => drop(root.map.remove(tx, changed[n as usize % changed.len()].borrow())?),
+                2 => drop(root.map.insert(
+                    tx,
+                    changed[n as usize % changed.len()].borrow(),
+                    X::value(n).borrow(),
+                )?),
+                // Between what both ends have reached: splits, in the leaf that is being read.
+                _ => drop(root.map.insert(tx, X::key(step / 2 * 3 + 2).borrow(), X::value(n).borrow())?),
+            }
+        }
+        assert!(entries.next().is_none() && entries.next_back().is_none());
+        front.extend(back.into_iter().rev());
+        assert!(front.is_sorted_by(|a, b| a < b), "in order, each once");
+        let shown: Vec<&X::K> = front
+            .into_iter()
+            .filter(|&key| model.contains_key(key) && !changed.iter().any(|k| k.borrow() == key))
+            .collect();
+        let expected =
+            model.keys().map(|key| key.borrow()).filter(|&key| !changed.iter().any(|k| k.borrow() == key));
+        assert!(shown.into_iter().eq(expected));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_iterator_goes_on_where_its_transaction_changes_the_map() {
+    for ends in [0, u64::MAX, 0x5555_5555_5555_5555, 0xf0f0_1234_5678_9abc, 0x0000_ffff_0000_ffff] {
+        changed_while_iterated::<Fixed>(ends);
+        changed_while_iterated::<Large>(ends);
+        changed_while_iterated::<Text>(ends);
+    }
+}
+
+/// Objects of a region with a map that was changed so: its nodes, and the root.
+fn objects(changes: impl IntoIterator<Item = (u64, bool)>) -> usize {
+    let mut region = Region::new(16 << 20, BTreeMap::<u64, [u8; 100]>::new()).unwrap();
+    let changes: Vec<(u64, bool)> = changes.into_iter().collect();
+    for changes in changes.chunks(50) {
+        region
+            .transact(|tx, map| {
+                for &(key, is_there) in changes {
+                    match is_there {
+                        true => drop(map.insert(tx, &key, &[0; 100])?),
+                        false => drop(map.remove(tx, &key)?),
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    region.usage().unwrap().objects as usize
+}
+
+#[test]
+fn nodes_stay_full_where_keys_ascend_and_are_merged_where_they_go() {
+    let ascending = (0..4000).map(|key| (key, true));
+    // Leaves of 8, nodes of 28 at least, a root.
+    let full = objects(ascending.clone());
+    assert!(full <= 500 + 18 + 3, "{full}");
+    let quarter =
+        objects(ascending.clone().chain((0..4000).filter(|key| key % 4 > 0).map(|key| (key, false))));
+    println!("{full} objects, a quarter of the keys: {quarter}");
+    assert!(quarter <= 400, "{quarter}");
+    let few = objects(ascending.clone().chain((0..4000).filter(|key| key % 64 > 0).map(|key| (key, false))));
+    println!("one in 64: {few}");
+    assert!(few <= 30, "{few}");
+    let one = objects(ascending.clone().chain((0..4000).filter(|&key| key != 1234).map(|key| (key, false))));
+    assert_eq!(one, 3, "the root, a node, a leaf");
+    assert_eq!(objects(ascending.chain((0..4000).map(|key| (key, false)))), 1);
+    // Two nodes below the root, the left of them emptied beside one that is too large to be merged with: the right
+    // becomes the root.
+    let two = (0..480).map(|key| (key, true)).chain((0..240).map(|key| (key, false)));
+    assert_eq!(objects(two), 1 + 1 + 240 / 8);
+}
+
+/// What divides two nodes stands above them: the first key in the right one may be another by then.
+#[test]
+fn a_key_that_came_before_a_node_s_first_is_found_when_the_node_is_merged() {
+    // Leaves of eight in two nodes. The right one loses its first leaves, and gets keys of theirs again, in the leaf
+    // that is the first now; then both become small.
+    let ops = [
+        Op::Append(0, 480),
+        Op::RemoveRange(216, 72),
+        Op::Append(216, 20),
+        Op::Append(240, 20),
+        Op::RemoveRange(0, 140),
+        Op::RemoveRange(290, 170),
+    ];
+    run::<Large>(&ops.map(|op| Step::Transact(End::Commit, vec![op])));
 }
 
 thread_local! {

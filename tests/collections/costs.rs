@@ -69,6 +69,21 @@ fn a_leaf_is_flushed_and_one_link() {
 }
 
 #[test]
+fn a_leaf_that_has_become_small_is_not_merged_with_one_that_is_nearly_full() {
+    let mut region = region();
+    // Two leaves of seven.
+    region.transact(|tx, root| root.tree.rebuild(tx, (0..14).map(|n| (n, [1; 100])))).unwrap();
+    for key in 0..5 {
+        let remove = cost(&mut region, |tx, root| root.tree.remove(tx, &key).map(drop));
+        assert_eq!(remove, (2, 15));
+    }
+    for key in 5..14 {
+        let replace = cost(&mut region, |tx, root| root.tree.insert(tx, &key, &[2; 100]).map(drop));
+        assert_eq!(replace, (2, 15), "of key {key}");
+    }
+}
+
+#[test]
 fn a_value_behind_a_link_is_replaced_without_its_leaf() {
     let mut region = region();
     let keys: Vec<String> = (0..500).map(|n| format!("{n:05}")).collect();
