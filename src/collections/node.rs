@@ -6,8 +6,8 @@
 
 use super::stored::{Source, Stored};
 use crate::medium::Medium;
-use crate::state::Dirty;
-use crate::{Persistent, Pm, Read, Result, Tx};
+use crate::state::{Dirty, Flushed};
+use crate::{Link, Persistent, Pm, Read, Result, Target, Tx};
 
 /// Keys in a [`Node`].
 pub(crate) const WIDTH: usize = 8;
@@ -179,4 +179,16 @@ pub(crate) fn node_of<K: Persistent, X: Persistent>(
         keys: std::array::from_fn(|i| key(i.min(used - 1))),
         items: std::array::from_fn(|i| item(i.min(used - 1))),
     }
+}
+
+/// Puts a new object in the place of the one behind `slot`, which is freed.
+#[track_caller]
+pub(crate) fn swap<'t, M: Medium, T: Target + ?Sized>(
+    tx: &Tx<'t, M>,
+    slot: &'t Link<T>,
+    new: Pm<'t, T, Flushed>,
+) {
+    let old = tx.take(slot);
+    tx.stage(slot, new);
+    tx.free(old);
 }

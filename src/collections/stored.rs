@@ -1,5 +1,6 @@
 //! [`Stored`]: what a map can hold as a key or a value, and how it lies in a node.
 
+use super::node::swap;
 use crate::medium::Medium;
 use crate::state::{Dirty, Flushed};
 use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
@@ -132,9 +133,7 @@ macro_rules! linked {
             }
             fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool> {
                 let new: Pm<'t, Self, Flushed> = tx.flush(tx.$alloc(new)?);
-                let old = tx.take(cell);
-                tx.stage(cell, new);
-                tx.free(old);
+                swap(tx, cell, new);
                 Ok(true)
             }
         }

@@ -70,11 +70,8 @@ pub fn run(folder: &Path, entries: u64, quick: bool, sides: Sides) {
         true => Turns { count: 9, reads: 2000, writes: 300 },
         false => Turns { count: 25, reads: 20_000, writes: 2000 },
     };
-    let names = stores::<u64>(folder, sides).0;
-    let ratios: Vec<String> = ratios(&names).into_iter().map(|(name, ..)| name).collect();
-    println!("keys,operation,{},{}", names.join(","), ratios.join(","));
-    kind::<u64>(folder, entries, &turns, sides);
-    kind::<[u8; 16]>(folder, entries, &turns, sides);
+    kind::<u64>(folder, entries, &turns, sides, true);
+    kind::<[u8; 16]>(folder, entries, &turns, sides, false);
 }
 
 type Stores<K> = (Vec<&'static str>, Vec<Box<dyn Store<K>>>);
@@ -115,10 +112,14 @@ fn ratios(names: &[&str]) -> Vec<(String, Vec<usize>, usize)> {
     ratios
 }
 
-fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns, sides: Sides) {
+fn kind<K: Key>(folder: &Path, entries: u64, turns: &Turns, sides: Sides, header: bool) {
     let mut sorted: Vec<(K, Value)> = (0..entries).map(|n| (K::new(spread(n)), [n as u8; VALUE])).collect();
     sorted.sort_unstable_by_key(|&(key, _)| key);
     let (names, mut stores) = stores::<K>(folder, sides);
+    if header {
+        let ratios: Vec<String> = ratios(&names).into_iter().map(|(name, ..)| name).collect();
+        println!("keys,operation,{},{}", names.join(","), ratios.join(","));
+    }
     let row = |operation: &str, times: &[Option<f64>]| row(&names, K::NAME, operation, times);
     let loads: Vec<f64> = stores
         .iter_mut()

@@ -5,11 +5,11 @@
 //! large, too small or empty is an edit of *its* parent, and so on to the root.
 
 use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, InnerOf, LeafOf, child_of, leaf_capacity};
-use crate::collections::node::{Nodes, WIDTH, build, node_of, search};
+use crate::collections::node::{Nodes, WIDTH, build, node_of, search, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::Flushed;
-use crate::{Link, Pm, Result, Target, Tx};
+use crate::{Link, Pm, Result, Tx};
 use std::borrow::Borrow;
 use std::ops::Range;
 
@@ -293,14 +293,6 @@ fn one_entry<'t, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
 ) -> Result<Pm<'t, LeafOf<K, V>, Flushed>> {
     let new = build::<_, K, V>(tx, 1, |_| Source::New(key), |_| Source::New(value), |_| 0)?;
     Ok(tx.flush(new))
-}
-
-/// Puts a new object in the place of the one behind `slot`, which is freed.
-#[track_caller]
-fn swap<'t, M: Medium, T: Target + ?Sized>(tx: &Tx<'t, M>, slot: &'t Link<T>, new: Pm<'t, T, Flushed>) {
-    let old = tx.take(slot);
-    tx.stage(slot, new);
-    tx.free(old);
 }
 
 /// Two nodes of these branches; `key` is the separator of the first.

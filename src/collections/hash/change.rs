@@ -1,7 +1,7 @@
 //! How a [`HashMap`] changes: buckets are rebuilt, and split when they are full.
 
 use super::{BucketOf, HashMap, MAX_BUCKET, SEGMENTS, bits, find, tag};
-use crate::collections::node::{Nodes, WIDTH, build};
+use crate::collections::node::{Nodes, WIDTH, build, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
@@ -131,16 +131,4 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         swap(tx, slot, low);
         Ok(())
     }
-}
-
-/// Puts a new bucket in the place of the one behind `slot`, which is freed.
-#[track_caller]
-fn swap<'t, M: Medium, T: crate::Target + ?Sized>(
-    tx: &Tx<'t, M>,
-    slot: &'t Link<T>,
-    new: Pm<'t, T, Flushed>,
-) {
-    let old = tx.take(slot);
-    tx.stage(slot, new);
-    tx.free(old);
 }
