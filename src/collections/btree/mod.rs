@@ -231,10 +231,13 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// As for [`Tx::alloc`]. The transaction can't commit then.
     #[track_caller]
     pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
-        self.put(tx, key, |_| value)
+        self.put(tx, key, value)
     }
 
     /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    ///
+    /// The closure may change this map too. What it does to `key` itself is overwritten, and answered as the old
+    /// value.
     ///
     /// ```
     /// # use indelible::{collections::BTreeMap, Committed, Region};
@@ -259,7 +262,9 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         key: &K,
         value: impl FnOnce(Option<&'t V>) -> B,
     ) -> Result<Option<&'t V>> {
-        self.put(tx, key, value)
+        // Searched again afterwards: what the closure and the value do may change this map too.
+        let value = value(self.get(tx, key));
+        self.put(tx, key, value.borrow())
     }
 
     /// Takes out `key` and its value, and answers the value.

@@ -5,7 +5,6 @@ use crate::collections::node::{Nodes, WIDTH, build};
 use crate::collections::stored::{Source, Stored};
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
-use std::borrow::Borrow;
 use zerocopy::{Immutable, IntoBytes};
 
 /// A bucket that is being changed.
@@ -17,16 +16,9 @@ struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
 
 impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     #[track_caller]
-    pub(super) fn put<'t, M: Medium, B: Borrow<V>>(
-        &'t self,
-        tx: &Tx<'t, M>,
-        key: &K,
-        value: impl FnOnce(Option<&'t V>) -> B,
-    ) -> Result<Option<&'t V>> {
+    pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         let hash = self.hash(key);
         let Some((number, slot, bucket)) = self.bucket(tx, hash) else {
-            let value = value(None);
-            let value: &V = value.borrow();
             let keys = |_| Source::New(key);
             let first = tx.flush(build::<_, K, V>(tx, 1, keys, |_| Source::New(value), |_| tag(hash))?);
             let mut segment = tx.alloc_slice_with(1, |_| Link::null())?;
@@ -37,8 +29,6 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let len = bucket.count();
         if let Some(at) = find::<K, V>(tx, bucket, key, hash) {
             let old = V::view(tx, bucket.item(at));
-            let value = value(old);
-            let value: &V = value.borrow();
             if !V::replace(tx, bucket.item(at), value)? {
                 let items = |i| if i == at { Source::New(value) } else { Source::Old(bucket.item(i)) };
                 let keys = |i| Source::Old(bucket.key(i));
@@ -47,8 +37,6 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
             }
             return Ok(old);
         }
-        let value = value(None);
-        let value: &V = value.borrow();
         let place = Place { number, slot, bucket };
         let level = self.level(tx, number);
         let depth = tx.load(&self.depth) as usize;
