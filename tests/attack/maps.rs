@@ -260,3 +260,33 @@ fn maps_of_nothing_hold_it_once() {
     ];
     assert_eq!((lens, root.texts.get(&Committed, "")), ([1; 4], Some("")));
 }
+
+/// Whoever knows a map's seed can choose keys whose hashes end alike: they share a bucket, and the map does not grow
+/// for them.
+#[test]
+fn keys_whose_hashes_end_alike_make_a_bucket_long_and_the_map_no_larger() {
+    const SEED: u64 = 7;
+    let alike = |bits: u32, count: usize| -> Vec<u64> {
+        let ends =
+            |key: &u64| xxhash_rust::xxh3::xxh3_64_with_seed(&key.to_le_bytes(), SEED) << (64 - bits) == 0;
+        (0..).filter(ends).take(count).collect()
+    };
+    let root = PmHashMap::<u64, u64>::with_seed(SEED);
+    let mut region = Options::new().max_len(4 << 20).emulated(1 << 20, root).expect("memory");
+    let keys = alike(14, 100);
+    for key in &keys {
+        region.transact(|tx, map| map.insert(tx, key, key).map(drop)).expect("room");
+    }
+    let usage = region.usage().expect("valid");
+    assert!(usage.object_bytes < 16 << 10, "{} bytes", usage.object_bytes);
+    // Others come and go beside them, and the map grows for those.
+    for from in (0..4000_u64).step_by(100) {
+        region
+            .transact(|tx, map| (from..from + 100).try_for_each(|n| map.insert(tx, &!n, &n).map(drop)))
+            .expect("room");
+    }
+    let map = region.root();
+    assert!(keys.iter().all(|key| map.get(&Committed, key) == Some(key)));
+    assert!((0..4000).all(|n| map.get(&Committed, &!n) == Some(&n)));
+    assert_eq!(map.len(&Committed), 4100);
+}

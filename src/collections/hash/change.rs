@@ -40,7 +40,8 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let place = Place { number, slot, bucket };
         let level = self.level(tx, number);
         let depth = tx.load(&self.depth) as usize;
-        if len >= WIDTH && level < depth || len >= MAX_BUCKET && depth + 1 < SEGMENTS {
+        let may_grow = || depth + 1 < SEGMENTS && self.is_dense(tx, depth);
+        if len >= WIDTH && level < depth || len >= MAX_BUCKET && may_grow() {
             self.split(tx, &place, level, (key, value, hash))?;
         } else {
             let keys = |i| if i == len { Source::New(key) } else { Source::Old(bucket.key(i)) };
@@ -66,6 +67,20 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let new = build::<_, K, V>(tx, last, keys, items, |i| bucket.tag(old(i)))?;
         swap(tx, slot, tx.flush(new));
         Ok(value)
+    }
+
+    /// Whether half of the newest buckets are there, as far as a sample tells. Where they are not, it is not the
+    /// number of entries that makes a bucket long, but hashes that end alike, and a larger map would not help.
+    fn is_dense<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, depth: usize) -> bool {
+        let Some(slots) = tx.get(&self.segments[depth]) else { return false };
+        // So many that an entry can't pay for more than 256 bytes of links.
+        let step = (slots.len() / 32).clamp(1, 64);
+        let (mut there, mut all) = (0, 0);
+        for slot in slots.iter().step_by(step) {
+            there += usize::from(tx.get(slot).is_some());
+            all += 1;
+        }
+        2 * there >= all
     }
 
     /// The first level that a bucket has not split at; the map's depth if there is none left.

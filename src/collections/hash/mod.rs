@@ -26,7 +26,8 @@ type SlotOf<K, V> = Link<BucketOf<K, V>>;
 
 /// Segments that a map can have; so many buckets fit into no region.
 const SEGMENTS: usize = 40;
-/// A bucket with more entries splits, or makes the map grow if there is no level to split into.
+/// A bucket with more entries splits, or makes the map grow if there is no level to split into and half of the
+/// others have split as far.
 const MAX_BUCKET: usize = 3 * WIDTH;
 
 /// A hash map from `K` to `V`; 336 bytes in its owner.
@@ -43,7 +44,8 @@ const MAX_BUCKET: usize = 3 * WIDTH;
 ///
 /// [`HashMap::new`] takes a random seed, so that nobody who doesn't know it can choose keys that collide. XXH3 is
 /// no cryptographic hash: an attacker who can measure look-ups, or read the file, may find some all the same. Keys
-/// that collide share a bucket, which then grows and makes their inserts slower; nothing is lost. Where keys come
+/// that collide, or whose hashes end alike, share a bucket, which then grows and makes their inserts slower; nothing
+/// is lost, and the map does not double for them. Where keys come
 /// from an adversary, [`BTreeMap`](super::BTreeMap) has no such worst case.
 ///
 /// No insert moves more than one bucket. The insert that doubles the map writes one link, 8 bytes, for each
