@@ -50,6 +50,9 @@ pub struct Child<K, V> {
 /// [`Committed`](crate::Committed) what is committed. References that they answer live as long as the borrow of
 /// the map, in a transaction until its end: so `insert` and `remove` can answer a reference to the old value.
 ///
+/// Keys whose `Ord` is no order, or changes, give what they give in std: wrong answers, panics, iterators that don't
+/// end. The region stays valid whatever they do.
+///
 /// There is no length in it, because that would be a second published word for each insert. [`BTreeMap::len`]
 /// counts. Keep a [`Word`](crate::Word) beside the map if you need it at once, and store it in the same
 /// transaction: still 2 fences.
