@@ -217,7 +217,12 @@ fn keys_that_lie_about_their_order_spoil_nothing_but_the_order() {
             }
         }
         ORDER.set((0, 1));
-        region.transact(|tx, map| Ok(map.clear(tx))).expect("it commits");
+        region
+            .transact(|tx, map| {
+                map.clear(tx);
+                Ok(())
+            })
+            .expect("it commits");
         assert_eq!(region.usage().expect("valid").objects, 1);
     }
 }
