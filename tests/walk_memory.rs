@@ -6,6 +6,7 @@
 //! the walk, the search for a path, and the heap's state of the region that is open at the end. The same with
 //! ten million objects: `cargo run --release --example open_time`.
 
+use indelible::collections::Log;
 use indelible::medium::{Emulated, MemoryFileSystem, PageCache};
 use indelible::{Error, Link, Options, Persistent, Region, Result, Word};
 use std::os::unix::fs::FileExt;
@@ -26,6 +27,7 @@ struct Node {
 struct Root {
     node: Link<Node>,
     all: Link<[Link<Node>]>,
+    log: Log,
 }
 
 type Tx<'t> = indelible::Tx<'t, PageCache>;
@@ -35,6 +37,8 @@ type Flushed<'t> = indelible::Pm<'t, Node, indelible::state::Flushed>;
 /// each would exceed the bound.
 const COUNT: u64 = 1_000_000;
 const LEN: u64 = 90 << 20;
+/// Bytes of the record of a log.
+const RECORD: usize = 60 << 20;
 const CHUNK: u64 = 512 << 10;
 /// What a child is told instead of a path.
 const EMPTY: &str = "empty";
@@ -79,7 +83,7 @@ fn tree<'t>(tx: &Tx<'t>, depth: u32) -> Result<Flushed<'t>> {
 
 /// Builds the region of a case; answers where the object with key 0 that was made first lies.
 fn build(case: &str, path: &Path) -> u64 {
-    let root = Root { node: Link::null(), all: Link::null() };
+    let root = Root { node: Link::null(), all: Link::null(), log: Log::new() };
     // SAFETY: the file is the test's own.
     let region: Result<Region<Root, PageCache>> = unsafe { options().create(path, LEN, root) };
     let mut region = region.expect("a good region");
@@ -98,6 +102,10 @@ fn build(case: &str, path: &Path) -> u64 {
             "left spine with leaves" => tx.stage(&root.node, spine(tx, true, true)?),
             "right spine with leaves" => tx.stage(&root.node, spine(tx, false, true)?),
             "tree" => tx.stage(&root.node, tree(tx, 18)?),
+            "record" => {
+                root.log.create(tx, RECORD as u64 + 4096)?;
+                root.log.append(tx, &vec![7; RECORD])?;
+            }
             _ => unreachable!("no such case"),
         }
         Ok(0)
@@ -138,7 +146,7 @@ fn child() {
     let Some(path) = std::env::var_os(CASE) else { return };
     if path == EMPTY {
         let before = status("VmHWM");
-        let root = Root { node: Link::null(), all: Link::null() };
+        let root = Root { node: Link::null(), all: Link::null(), log: Log::new() };
         let region = Region::<Root, Emulated>::new(8 << 30, root).expect("address space");
         println!("result {} 0 {}", status("VmHWM") - before, region.usage().expect("good").objects);
         return;
@@ -226,5 +234,29 @@ fn verification_stays_within_its_bound() {
             assert!(used <= bound, "{case}: {used} bytes of at most {bound}");
         }
         std::fs::remove_file(&path).expect("ours");
+    }
+}
+
+/// A record is hashed piece by piece, whether it verifies or not.
+#[test]
+fn a_long_record_of_a_log_is_verified_within_the_bound_too() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let path = folder.path().join("x");
+    build("record", &path);
+    let bound = RECORD as u64 * 3 / 100 + (16 << 20);
+    let number = |text: &String| text.parse::<u64>().expect("a number");
+    let bytes = std::fs::read(&path).expect("ours");
+    let inside = bytes.windows(4096).position(|page| page == [7; 4096]).expect("the record is there");
+    drop(bytes);
+    for (flip, objects) in [(false, 2), (true, 2)] {
+        if flip {
+            let file = std::fs::File::options().write(true).open(&path).expect("ours");
+            file.write_all_at(&[8], inside as u64 + (RECORD as u64 - 4096)).expect("ours");
+        }
+        let result = open_in_child(&path);
+        let used = number(&result[0]).saturating_sub(number(&result[1]));
+        println!("a record of {} KiB: {} of {} KiB", RECORD / 1024, used / 1024, bound / 1024);
+        assert_eq!(number(&result[2]), objects);
+        assert!(used <= bound, "{used} bytes of at most {bound}");
     }
 }

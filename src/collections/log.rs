@@ -161,7 +161,18 @@ impl Log {
         tx: &Tx<'t, M>,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<u64> {
-        tx.ring_append(self.ring(tx, 0)?, records)
+        // The iterator may use the transaction, or panic: nothing is staged before it has come to its end, or to
+        // more than there can be room for.
+        let mut room = self.capacity_seen(tx);
+        let mut all: Vec<&[u8]> = Vec::new();
+        for record in records {
+            all.push(record);
+            match room.checked_sub(ring::batch_len(record.len())) {
+                Some(rest) => room = rest,
+                None => break,
+            }
+        }
+        tx.ring_append(self.ring(tx, 0)?, all)
     }
 
     /// Removes the records before number `seq` when the transaction commits: `seq` is the first that stays.
@@ -247,6 +258,11 @@ impl Log {
     /// Bytes in use, with what was left unused at the end of the ring because a record did not fit there.
     pub fn used(&self) -> u64 {
         self.ring.get().map_or(0, Ring::used)
+    }
+
+    /// Bytes of the ring as the transaction sees it.
+    fn capacity_seen<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) -> usize {
+        tx.get(&self.ring).map_or(0, Ring::capacity)
     }
 
     /// The ring as the transaction sees it.

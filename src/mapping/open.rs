@@ -7,7 +7,7 @@
 
 use super::Mapping;
 use crate::error::{Error, Result};
-use crate::medium::{FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable};
+use crate::medium::{FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable, same_file};
 use crate::region::Options;
 use crate::region::create::is_device;
 use std::panic::Location;
@@ -53,6 +53,10 @@ impl<M: FileMedium + Writable> Mapping<M> {
     ///
     /// [`Error::Exists`], [`Error::BadMappingLength`], [`Error::DiskFull`], those of the medium, and what `first`
     /// answers. No file is left behind. [`Error::Unsupported`] for a device: it is there already, so open it.
+    ///
+    /// # Panics
+    ///
+    /// When `first` does, with the same consequence, and if it exchanges the mapping that it is given for another.
     #[track_caller]
     pub unsafe fn create(
         path: impl AsRef<Path>,
@@ -107,10 +111,18 @@ impl Options {
         }
         let (unnamed, file) = Unnamed::create(path, len, self.file_mode())?;
         file.check_bad_blocks(self)?;
+        // Held, so that no other file can get its inode's number.
+        let (stat, held) = (file.stat, file.hold()?);
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
         let mut mapping = Mapping::on(medium);
         first(&mut mapping)?;
-        // What `first` left unflushed too: the sync makes durable all that is visible.
+        assert!(
+            same_file(&mapping.medium().file().stat, &stat),
+            "`first` exchanged the mapping for another one"
+        );
+        drop(held);
+        // What `first` left unflushed too, also where the kernel's sync leaves it in the CPU's cache.
+        settle(mapping.medium(), Location::caller())?;
         unnamed.name(mapping.medium().file())?;
         Ok(mapping)
     }

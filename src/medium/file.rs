@@ -238,6 +238,11 @@ impl OpenFile {
             .map_err(|errno| Error::from_io("posix_fadvise", &self.path, errno.into()))
     }
 
+    /// Keeps the file's inode from being another's, as long as this exists.
+    pub(crate) fn hold(&self) -> Result<File> {
+        self.file.try_clone().map_err(|error| Error::from_io("dup", &self.path, error))
+    }
+
     /// `fsync`.
     pub(crate) fn sync(&self) -> Result<()> {
         if self.device {

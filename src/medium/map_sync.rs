@@ -109,7 +109,10 @@ impl MediumImpl for MapSync {
         // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux `fs/dax.c`,
         // `dax_writeback_mapping_range`), also by a process that is gone; a device has no fsync.
         self.file.sync()?;
-        Ok(!self.file.device)
+        // It flushes nothing where the kernel was told that there is no cache (`dax_flush` in `drivers/dax/super.c`).
+        let flushed =
+            || self.domain == PersistenceDomain::CpuCache || self.file.sysfs.write_cache(self.file.dev);
+        Ok(!self.file.device && flushed())
     }
 }
 
@@ -147,5 +150,42 @@ impl FileMediumImpl for MapSync {
 
     fn file(&self) -> &OpenFile {
         &self.file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::medium::sysfs::tests::Tree;
+
+    const DISK: &str = "devices/ndbus0/region0/pfn0.1/block/pmem0";
+
+    /// On an ordinary file, which stands in for one with `MAP_SYNC`.
+    fn medium(tree: &Tree, domain: PersistenceDomain, device: bool) -> MapSync {
+        let path = tree.0.path().join("file");
+        std::fs::write(&path, [0; PAGE]).unwrap();
+        let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        (file.dev, file.sysfs) = ((259, 1), tree.sysfs());
+        let Ok(map) = file.map(PAGE, MapFlags::SHARED) else { panic!("it can be mapped") };
+        file.device = device;
+        MapSync { file, map, flusher: Flusher::nothing(), domain, shutdowns: None }
+    }
+
+    #[test]
+    fn fsync_makes_caches_durable_only_where_the_kernel_flushes_them() {
+        use PersistenceDomain::{CpuCache, MemoryController};
+        for (text, flushes) in
+            [(Some("1\n"), true), (Some("0\n"), false), (Some("?\n"), false), (None, false)]
+        {
+            let tree = Tree::new();
+            tree.link("dev/block/259:1", &format!("{DISK}/pmem0p1"))
+                .file(&format!("{DISK}/pmem0p1/partition"), "1\n");
+            if let Some(text) = text {
+                tree.file(&format!("{DISK}/dax/write_cache"), text);
+            }
+            assert_eq!(medium(&tree, MemoryController, false).settle().unwrap(), flushes, "{text:?}");
+            assert!(medium(&tree, CpuCache, false).settle().unwrap(), "no cache is to be flushed");
+            assert!(!medium(&tree, MemoryController, true).settle().unwrap(), "a device has no fsync");
+        }
     }
 }

@@ -28,7 +28,7 @@ use super::info::{FINGERPRINT_MASK, Kind, TypeInfo, name_id};
 use super::{No, Target};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 /// The memory of a log. Nobody can read it but through the records that were accepted.
 #[repr(transparent)]
@@ -190,6 +190,21 @@ pub(crate) fn count_records(kind: FrameKind, body: &[u8]) -> Option<u64> {
     }
 }
 
+/// [`count_records`] of a body of `len` bytes whose word at a multiple of 8 is `load` of it.
+pub(crate) fn count_records_of(kind: FrameKind, len: usize, load: &dyn Fn(usize) -> u64) -> Option<u64> {
+    if kind != FrameKind::Batch {
+        return count_records(kind, &[]);
+    }
+    let (mut at, mut count) = (0, 0);
+    while at < len {
+        // Each stands at a multiple of 4.
+        let record = (load(at & !7) >> (at % 8 * 8)) as u32;
+        at += batch_len(record as usize);
+        count += 1;
+    }
+    (at == len && count > 0).then_some(count)
+}
+
 /// Bytes of the first `count` records of a batch.
 pub(crate) fn prefix_of_batch(body: &[u8], count: u64) -> usize {
     let mut rest = body;
@@ -212,11 +227,34 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(crate) fn checksum(self, meta: u64, body: &[u8]) -> u64 {
+        xxh3_64_with_seed(body, self.seed(meta))
+    }
+
+    fn seed(self, meta: u64) -> u64 {
         let mut seed = self.region_id;
         for part in [self.ring as u64, self.position, self.sequence, meta] {
             seed = (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         }
-        xxh3_64_with_seed(body, seed)
+        seed
+    }
+
+    /// The checksum of a body of `len` bytes whose word at a multiple of 8 is `load` of it, in bounded memory.
+    pub(crate) fn checksum_of(self, meta: u64, len: usize, load: &dyn Fn(usize) -> u64) -> u64 {
+        let mut chunk = [0; 1024];
+        let mut read = |from: usize, len: usize| {
+            let words = chunk.chunks_exact_mut(8).zip((from..from + len).step_by(8));
+            words.for_each(|(word, at)| word.copy_from_slice(&load(at).to_le_bytes()));
+            chunk
+        };
+        if len <= 1024 {
+            return self.checksum(meta, &read(0, len)[..len]);
+        }
+        let mut hash = Xxh3::with_seed(self.seed(meta));
+        for from in (0..len).step_by(1024) {
+            let len = (len - from).min(1024);
+            hash.update(&read(from, len)[..len]);
+        }
+        hash.digest()
     }
 }
 
@@ -354,5 +392,39 @@ impl<'a> Iterator for Records<'a> {
         let sequence = self.sequence;
         self.sequence += 1;
         Some((sequence, record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_body_that_is_read_by_words_is_judged_as_one_that_lies_in_one_piece(
+            lens in proptest::collection::vec(0_usize..700, 0..8),
+            len in 0_usize..4000,
+            broken in any::<Option<(prop::sample::Index, u8)>>(),
+        ) {
+            let mut batch = Vec::new();
+            lens.iter().for_each(|&len| push_record(&mut batch, &vec![0xa5; len]));
+            if let Some((index, byte)) = broken && !batch.is_empty() {
+                let at = index.index(batch.len());
+                batch[at] = byte;
+            }
+            let frame = Frame { region_id: 1, ring: 64, position: 32, sequence: 3 };
+            let bodies = [(FrameKind::Batch, batch), (FrameKind::Single, vec![7; len]), (FrameKind::Skip, vec![])];
+            for (kind, body) in bodies {
+                let load = |at: usize| {
+                    let mut word = [0xee; 8]; // what is behind the body
+                    let rest = &body[at..body.len().min(at + 8)];
+                    word[..rest.len()].copy_from_slice(rest);
+                    u64::from_le_bytes(word)
+                };
+                prop_assert_eq!(frame.checksum_of(9, body.len(), &load), frame.checksum(9, &body));
+                prop_assert_eq!(count_records_of(kind, body.len(), &load), count_records(kind, &body));
+            }
+        }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) = Unnamed::replacing(old.medium.file(), len)?;
     file.check_bad_blocks(options)?;
-    let stat = file.stat;
+    let (stat, id) = (file.stat, layout.region_id);
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())
         .map_err(|error| error.before_open(path))?;
@@ -63,7 +63,9 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     fill(old.root(), &mut new)?;
     new.engine.check_poison()?;
     let file = new.medium.file();
-    assert!(same_file(&file.stat, &stat), "`fill` exchanged the region for another one");
+    // The id too, because a file that is gone leaves its inode's number to another.
+    let is_own = same_file(&file.stat, &stat) && new.engine.layout.region_id == id;
+    assert!(is_own, "`fill` exchanged the region for another one");
     unnamed.replace(file, old.medium.file(), options.kept_old())?;
     Ok(new)
 }

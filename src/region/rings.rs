@@ -60,15 +60,11 @@ impl Scan {
             return None;
         }
         let start = offset + FRAME_HEADER;
-        let mut body: Vec<u8> = Vec::with_capacity(meta.body_len().next_multiple_of(8));
-        (start..start + meta.body_len())
-            .step_by(8)
-            .for_each(|at| body.extend_from_slice(&load(at).to_le_bytes()));
-        body.truncate(meta.body_len());
-        if load(offset) != frame.checksum(word, &body) {
+        let body = |at: usize| load(start + at);
+        if load(offset) != frame.checksum_of(word, meta.body_len(), &body) {
             return None;
         }
-        Some((meta, count_records(meta.kind, &body)?))
+        Some((meta, count_records_of(meta.kind, meta.body_len(), &body)?))
     }
 }
 

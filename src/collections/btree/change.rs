@@ -10,7 +10,6 @@ use crate::collections::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx};
-use std::borrow::Borrow;
 use std::ops::Range;
 
 /// More levels than a tree can have that 2^60 changes have made: a level is added when the root is full.
@@ -75,14 +74,9 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     }
 
     #[track_caller]
-    pub(super) fn put<'t, M: Medium, B: Borrow<V>>(
-        &'t self,
-        tx: &Tx<'t, M>,
-        key: &K,
-        value: impl FnOnce(Option<&'t V>) -> B,
-    ) -> Result<Option<&'t V>> {
+    pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         let Some((path, leaf)) = self.path_to(tx, key) else {
-            let leaf = one_entry::<_, K, V>(tx, key, value(None).borrow())?;
+            let leaf = one_entry::<_, K, V>(tx, key, value)?;
             let root = node::<_, K, V>(tx, vec![Branch::Leaf(Source::New(key), leaf)])?;
             tx.stage(&self.root, root);
             return Ok(None);
@@ -92,8 +86,6 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let bottom = path.len - 1;
         if found {
             let old = V::view(tx, leaf.item(at));
-            let value = value(old);
-            let value: &V = value.borrow();
             if !V::replace(tx, leaf.item(at), value)? {
                 let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(i)) };
                 let new = build::<_, K, V>(tx, len, |i| Source::Old(leaf.key(i)), items, |_| 0)?;
@@ -101,8 +93,6 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
             }
             return Ok(old);
         }
-        let value = value(None);
-        let value: &V = value.borrow();
         let old = |i: usize| if i < at { i } else { i - 1 };
         let keys = |i| if i == at { Source::New(key) } else { Source::Old(leaf.key(old(i))) };
         let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(old(i))) };

@@ -67,6 +67,9 @@ pub struct Child<K, V> {
 /// [`Committed`](crate::Committed) what is committed. References that they answer live as long as the borrow of
 /// the map, in a transaction until its end: so `insert` and `remove` can answer a reference to the old value.
 ///
+/// Keys whose `Ord` is no order, or changes, give what they give in std: wrong answers, panics, iterators that don't
+/// end. The region stays valid whatever they do.
+///
 /// There is no length in it, because that would be a second published word for each insert. [`BTreeMap::len`]
 /// counts. Keep a [`Word`](crate::Word) beside the map if you need it at once, and store it in the same
 /// transaction: still 2 fences.
@@ -248,10 +251,13 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// As for [`Tx::alloc`]. The transaction can't commit then.
     #[track_caller]
     pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
-        self.put(tx, key, |_| value)
+        self.put(tx, key, value)
     }
 
     /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    ///
+    /// The closure may change this map too. What it does to `key` itself is overwritten, and answered as the old
+    /// value.
     ///
     /// ```
     /// # use indelible::{collections::BTreeMap, Committed, Region};
@@ -276,7 +282,9 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         key: &K,
         value: impl FnOnce(Option<&'t V>) -> B,
     ) -> Result<Option<&'t V>> {
-        self.put(tx, key, value)
+        // Searched again afterwards: what the closure and the value do may change this map too.
+        let value = value(self.get(tx, key));
+        self.put(tx, key, value.borrow())
     }
 
     /// Takes out `key` and its value, and answers the value.

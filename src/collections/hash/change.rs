@@ -5,7 +5,6 @@ use crate::collections::node::{Nodes, WIDTH, build, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
-use std::borrow::Borrow;
 use zerocopy::{Immutable, IntoBytes};
 
 /// A bucket that is being changed.
@@ -17,16 +16,9 @@ struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
 
 impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     #[track_caller]
-    pub(super) fn put<'t, M: Medium, B: Borrow<V>>(
-        &'t self,
-        tx: &Tx<'t, M>,
-        key: &K,
-        value: impl FnOnce(Option<&'t V>) -> B,
-    ) -> Result<Option<&'t V>> {
+    pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         let hash = self.hash(key);
         let Some((number, slot, bucket)) = self.bucket(tx, hash) else {
-            let value = value(None);
-            let value: &V = value.borrow();
             let keys = |_| Source::New(key);
             let first = tx.flush(build::<_, K, V>(tx, 1, keys, |_| Source::New(value), |_| tag(hash))?);
             let mut segment = tx.alloc_slice_with(1, |_| Link::null())?;
@@ -37,8 +29,6 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let len = bucket.count();
         if let Some(at) = find::<K, V>(tx, bucket, key, hash) {
             let old = V::view(tx, bucket.item(at));
-            let value = value(old);
-            let value: &V = value.borrow();
             if !V::replace(tx, bucket.item(at), value)? {
                 let items = |i| if i == at { Source::New(value) } else { Source::Old(bucket.item(i)) };
                 let keys = |i| Source::Old(bucket.key(i));
@@ -47,12 +37,11 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
             }
             return Ok(old);
         }
-        let value = value(None);
-        let value: &V = value.borrow();
         let place = Place { number, slot, bucket };
         let level = self.level(tx, number);
         let depth = tx.load(&self.depth) as usize;
-        if len >= WIDTH && level < depth || len >= MAX_BUCKET && depth + 1 < SEGMENTS {
+        let may_grow = || depth + 1 < SEGMENTS && self.is_dense(tx, depth);
+        if len >= WIDTH && level < depth || len >= MAX_BUCKET && may_grow() {
             self.split(tx, &place, level, (key, value, hash))?;
         } else {
             let keys = |i| if i == len { Source::New(key) } else { Source::Old(bucket.key(i)) };
@@ -78,6 +67,20 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let new = build::<_, K, V>(tx, last, keys, items, |i| bucket.tag(old(i)))?;
         swap(tx, slot, tx.flush(new));
         Ok(value)
+    }
+
+    /// Whether half of the newest buckets are there, as far as a sample tells. Where they are not, it is not the
+    /// number of entries that makes a bucket long, but hashes that end alike, and a larger map would not help.
+    fn is_dense<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, depth: usize) -> bool {
+        let Some(slots) = tx.get(&self.segments[depth]) else { return false };
+        // So many that an entry can't pay for more than 256 bytes of links.
+        let step = (slots.len() / 32).clamp(1, 64);
+        let (mut there, mut all) = (0, 0);
+        for slot in slots.iter().step_by(step) {
+            there += usize::from(tx.get(slot).is_some());
+            all += 1;
+        }
+        2 * there >= all
     }
 
     /// The first level that a bucket has not split at; the map's depth if there is none left.

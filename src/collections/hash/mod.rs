@@ -30,7 +30,8 @@ type SlotOf<K, V> = Link<BucketOf<K, V>>;
 
 /// Segments that a map can have; so many buckets fit into no region.
 const SEGMENTS: usize = 40;
-/// A bucket with more entries splits, or makes the map grow if there is no level to split into.
+/// A bucket with more entries splits, or makes the map grow if there is no level to split into and half of the
+/// others have split as far.
 const MAX_BUCKET: usize = 3 * WIDTH;
 
 /// A hash map from `K` to `V`; 336 bytes in its owner.
@@ -47,7 +48,8 @@ const MAX_BUCKET: usize = 3 * WIDTH;
 ///
 /// [`HashMap::new`] takes a random seed, so that nobody who doesn't know it can choose keys that collide. XXH3 is
 /// no cryptographic hash: an attacker who can measure look-ups, or read the file, may find some all the same. Keys
-/// that collide share a bucket, which then grows and makes their inserts slower; nothing is lost. Where keys come
+/// that collide, or whose hashes end alike, share a bucket, which then grows and makes their inserts slower; nothing
+/// is lost, and the map does not double for them. Where keys come
 /// from an adversary, [`BTreeMap`](super::BTreeMap) has no such worst case.
 ///
 /// No insert moves more than one bucket. The insert that doubles the map writes one link, 8 bytes, for each
@@ -177,10 +179,13 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     /// As for [`Tx::alloc`]. The transaction can't commit then.
     #[track_caller]
     pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
-        self.put(tx, key, |_| value)
+        self.put(tx, key, value)
     }
 
     /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    ///
+    /// The closure may change this map too. What it does to `key` itself is overwritten, and answered as the old
+    /// value.
     ///
     /// ```
     /// # use indelible::{collections::HashMap, Committed, Region};
@@ -205,7 +210,9 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         key: &K,
         value: impl FnOnce(Option<&'t V>) -> B,
     ) -> Result<Option<&'t V>> {
-        self.put(tx, key, value)
+        // Searched again afterwards: what the closure and the value do may change this map too.
+        let value = value(self.get(tx, key));
+        self.put(tx, key, value.borrow())
     }
 
     /// Takes out `key` and its value, and answers the value.

@@ -4,7 +4,8 @@
 //!
 //! Sources: Linux `Documentation/ABI/testing/sysfs-bus-nd` and `drivers/nvdimm/region_devs.c`
 //! (`persistence_domain` of a region: `cpu_cache`, `memory_controller`, or absent),
-//! `Documentation/ABI/testing/sysfs-bus-dax`, `drivers/dax/bus.c` (`size` in bytes), `Documentation/admin-guide/sysfs-rules.rst`.
+//! `Documentation/ABI/testing/sysfs-bus-dax`, `drivers/dax/bus.c` (`size` in bytes), `drivers/dax/super.c` (`dax_flush`,
+//! which does nothing while `dax/write_cache` is 0), `Documentation/admin-guide/sysfs-rules.rst`.
 
 mod nvdimm;
 #[cfg(test)]
@@ -62,6 +63,12 @@ impl Sysfs {
         self.domain_at(&self.device(if char { "char" } else { "block" }, dev), 0)
     }
 
+    /// Whether the kernel's write-back (`fsync`) of files on this block device flushes the CPU's cache: not where
+    /// `dax/write_cache` of the disk is 0, or of a disk below it. Where that can't be found out it is not relied on.
+    pub(crate) fn write_cache(&self, dev: (u32, u32)) -> bool {
+        fs::canonicalize(self.device("block", dev)).is_ok_and(|device| write_cache_of(&device, 0))
+    }
+
     fn device(&self, kind: &str, (major, minor): (u32, u32)) -> PathBuf {
         self.root.join("dev").join(kind).join(format!("{major}:{minor}"))
     }
@@ -96,6 +103,20 @@ impl Sysfs {
         }
         Finding { domain: None, looked_at: real }
     }
+}
+
+fn write_cache_of(device: &Path, depth: usize) -> bool {
+    let below = below(device);
+    if !below.is_empty() {
+        let flushes = |device: &PathBuf| {
+            fs::canonicalize(device).is_ok_and(|device| write_cache_of(&device, depth + 1))
+        };
+        return depth < 8 && below.iter().all(flushes);
+    }
+    // A partition's disk is the folder above it.
+    let disk = if device.join("partition").exists() { device.parent() } else { Some(device) };
+    let text = disk.and_then(|disk| fs::read_to_string(disk.join("dax/write_cache")).ok());
+    text.is_some_and(|text| text.trim() == "1")
 }
 
 /// The devices that a device-mapper volume is made of (`slaves`).

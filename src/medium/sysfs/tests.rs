@@ -81,6 +81,24 @@ fn a_mapped_volume_is_as_good_as_its_weakest_device() {
 }
 
 #[test]
+fn the_kernel_flushes_what_all_devices_of_a_volume_are_flushed_for() {
+    let tree = Tree::new();
+    tree.file("devices/a/block/pmem0/dax/write_cache", "1\n")
+        .file("devices/b/block/pmem1/dax/write_cache", "1\n")
+        .link("dev/block/259:0", "devices/a/block/pmem0")
+        .link("dev/block/253:0", "devices/virtual/block/dm-0");
+    assert!(tree.sysfs().write_cache((259, 0)));
+    assert!(!tree.sysfs().write_cache((259, 9)), "no such device");
+    assert!(!tree.sysfs().write_cache((253, 0)), "a volume that says nothing of what it is made of");
+    fs::create_dir_all(tree.0.path().join("devices/virtual/block/dm-0/slaves")).unwrap();
+    tree.link("devices/virtual/block/dm-0/slaves/pmem0", "devices/a/block/pmem0")
+        .link("devices/virtual/block/dm-0/slaves/pmem1", "devices/b/block/pmem1");
+    assert!(tree.sysfs().write_cache((253, 0)));
+    tree.file("devices/b/block/pmem1/dax/write_cache", "0\n");
+    assert!(!tree.sysfs().write_cache((253, 0)));
+}
+
+#[test]
 fn size_and_alignment_of_a_device_dax_device_are_read_and_other_devices_are_not_taken_for_one() {
     let tree = Tree::new();
     tree.file(&format!("{REGION}/dax0.1/dax0.0/size"), "535822336\n")
