@@ -40,6 +40,27 @@ use verify::{Overlay, Walk};
 ///
 /// A child of `fork` has no memory of the region (`MADV_DONTFORK`, madvise(2)), so that it dies by a signal where
 /// it reads or changes the region; dropping it there does nothing, and the lock stays with the parent.
+///
+/// ```
+/// # use indelible::{Persistent, Region, Word, medium::Auto};
+/// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+/// # let path = folder.path().join("counter.pm");
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Counter { hits: Word<u64> }
+///
+/// let zero = || Counter { hits: Word::new(0) };
+/// // SAFETY: nothing else writes or truncates this file while the region is open.
+/// let mut region = unsafe { Region::<Counter, Auto>::open_or_create(&path, 1 << 20, zero)? };
+/// println!("{} bytes on {}", region.len(), region.medium()); // 1048576 bytes on PageCache (MAP_SHARED, msync)
+/// if region.was_recovered() {
+///     println!("whoever had it open before did not close it");
+/// }
+/// region.transact(|tx, counter| Ok(tx.store(&counter.hits, tx.load(&counter.hits) + 1)))?; // durable
+/// assert_eq!(region.root().hits.get(), 1);
+/// region.close()?;
+/// # Ok::<(), indelible::Error>(())
+/// ```
 pub struct Region<R: Persistent, M: Medium = MapSync> {
     medium: M,
     engine: Engine,
@@ -235,6 +256,23 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     }
 
     /// The root, or [`Error::Poisoned`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] after a write-back that failed: the pages concerned may hold old data. Close the region, and
+    /// open it again.
+    ///
+    /// ```
+    /// # use indelible::{Region, Word};
+    /// # let region = Region::new(1 << 20, Word::new(5))?;
+    /// // In a server that should answer this request with an error, and not end for it.
+    /// let hits = match region.try_root() {
+    ///     Ok(root) => Some(root.get()),
+    ///     Err(_poisoned) => None,
+    /// };
+    /// assert_eq!(hits, Some(5));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn try_root(&self) -> Result<&R> {
         self.engine.check_poison()?;
@@ -431,6 +469,22 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     ///
     /// [`Error::Unsupported`] where the kernel offers none, [`Error::PermissionDenied`] with the attribute's
     /// path, [`Error::Io`], [`Error::Poisoned`].
+    ///
+    /// ```
+    /// # use indelible::{Error, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Region::<Counter, PageCache>::open(&path)? };
+    /// // Once a day, say, before a copy of the file is called a backup.
+    /// match region.deep_flush() {
+    ///     Err(Error::Unsupported { what, .. }) => eprintln!("{what}"),
+    ///     other => other?,
+    /// }
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn deep_flush(&self) -> Result<()>
     where
@@ -449,6 +503,21 @@ impl<R: Persistent, M: Medium> Region<R, M> {
     ///
     /// [`Error::Poisoned`] if it was poisoned, or if the last write-back fails; [`Error::OtherProcess`] in a
     /// child of `fork`.
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Region::<Counter, PageCache>::open(&path)? };
+    /// region.close()?;
+    /// // SAFETY: as above.
+    /// let region = unsafe { Region::<Counter, PageCache>::open(&path)? }; // not locked any more
+    /// assert!(!region.was_recovered());
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn close(mut self) -> Result<()> {
         self.shut_down()
     }

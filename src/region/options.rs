@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 /// #[repr(C)]
 /// struct Counter { hits: Word<u64> }
 ///
-/// # let folder = tempfile::tempdir()?;
+/// # let folder = tempfile::tempdir_in(".")?; // not in /tmp, which may be memory
 /// # let path = folder.path().join("counter");
-/// let options = Options::new().max_len(1 << 24).journal_words(64);
+/// // At most 16 MiB, small transactions, and readable for the group.
+/// let options = Options::new().max_len(16 << 20).journal_words(64).mode(0o640);
 /// // SAFETY: nothing else writes or truncates this file while the region is open.
 /// let counter = unsafe {
 ///     options.create::<Counter, PageCache>(&path, 1 << 20, Counter { hits: Word::new(0) })?
@@ -64,7 +65,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults.
+    /// The defaults: what [`Region::open`] and [`Region::create`] take.
     pub fn new() -> Self {
         Self::default()
     }
@@ -74,6 +75,16 @@ impl Options {
     /// So much *address space* is reserved when the region is opened; neither memory nor disk is. An
     /// allocation that doesn't fit lets the file grow up to here, and fails with
     /// [`Error::HeapFull`] after that. A device does not grow. Less than 1 TiB.
+    ///
+    /// ```
+    /// # use indelible::{Error, Link, Options};
+    /// let options = Options::new().max_len(2 << 20);
+    /// let mut region = options.emulated(1 << 20, Link::<[u8]>::null())?;
+    /// let large = vec![0; 4 << 20];
+    /// let result = region.transact(|tx, slot| Ok(tx.stage(slot, tx.stream_slice(&large)?)));
+    /// assert!(matches!(result, Err(Error::HeapFull { .. })));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn max_len(mut self, bytes: u64) -> Self {
         self.max_len = Some(bytes);
         self
@@ -87,6 +98,15 @@ impl Options {
 
     /// How many published words one transaction of a new region may change; 1,024 by default. The journal
     /// takes 32 bytes of the region for each.
+    ///
+    /// ```
+    /// # use indelible::{Error, Options, Word};
+    /// let nine: [Word<u64>; 9] = std::array::from_fn(|_| Word::new(0));
+    /// let mut region = Options::new().journal_words(8).emulated(1 << 20, nine)?;
+    /// let result = region.transact(|tx, nine| Ok(nine.iter().for_each(|word| tx.store(word, 1))));
+    /// assert!(matches!(result, Err(Error::JournalFull { words: 9, capacity: 8 })));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn journal_words(mut self, words: usize) -> Self {
         self.journal_words = words;
         self
@@ -95,12 +115,36 @@ impl Options {
     /// The caller vouches that the memory survives a power failure, where sysfs names no persistence
     /// domain. Only [`PersistenceDomain::MemoryController`] can be vouched for: that the CPU caches
     /// survive, and flushes can be left out, is believed from sysfs only.
+    ///
+    /// For a machine whose firmware names no domain, though its memory is battery-backed:
+    ///
+    /// ```no_run
+    /// # use indelible::{Options, Persistent, Region, Word, medium::{MapSync, PersistenceDomain}};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// let options = Options::new().assume_persistence_domain(PersistenceDomain::MemoryController);
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<Counter, MapSync> = unsafe { options.open("/mnt/pmem/counter")? };
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn assume_persistence_domain(mut self, domain: PersistenceDomain) -> Self {
         self.domain = Some(domain);
         self
     }
 
     /// Lets [`PageCache`](crate::medium::PageCache) use a file system that loses its files with the power.
+    ///
+    /// For tests of a program that opens files:
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::{MemoryFileSystem, PageCache}};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("counter.pm"); // may be on a tmpfs
+    /// let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<_, PageCache> = unsafe { options.create(&path, 1 << 20, Counter { hits: Word::new(0) })? };
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn allow_memory_file_system(mut self, name: MemoryFileSystem) -> Self {
         self.memory_file_systems.push(name);
         self
@@ -111,6 +155,22 @@ impl Options {
     /// Who may write to a file can change and truncate it while it is open, and what happens then is what
     /// `open` is `unsafe` for. The same holds for the file's group, whose members its owner chose, and for the
     /// folder: they are not looked at. Devices are not either: who may use them is for the administrator to say.
+    ///
+    /// ```
+    /// # use indelible::{Error, Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// # use std::{fs, os::unix::fs::PermissionsExt};
+    /// fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let result = unsafe { Region::<Counter, PageCache>::open(&path) };
+    /// assert!(matches!(result, Err(Error::WorldWritable { .. })));
+    /// // SAFETY: as above; nobody but this program runs on this machine.
+    /// let region = unsafe { Options::new().allow_world_writable().open::<Counter, PageCache>(&path)? };
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn allow_world_writable(mut self) -> Self {
         self.world_writable = true;
         self
@@ -120,6 +180,17 @@ impl Options {
     ///
     /// The owner can change and truncate it while it is open, whatever its mode. So root too needs this for
     /// the files of others, and others for root's. A new file belongs to who makes it.
+    ///
+    /// For a reader that runs as a user of its own:
+    ///
+    /// ```no_run
+    /// # use indelible::{Options, Persistent, Region, Word, medium::Snapshot};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// // SAFETY: the service that owns the file keeps to the lock, and so does not write while this is open.
+    /// let region: Region<Counter, Snapshot> = unsafe { Options::new().allow_other_owner().open("/srv/counter.pm")? };
+    /// println!("{}", region.root().hits.get());
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn allow_other_owner(mut self) -> Self {
         self.other_owner = true;
         self
@@ -127,6 +198,24 @@ impl Options {
 
     /// Lets [`Region::migrate`] keep the old file under this name, which must be free and on the same file
     /// system. It has the name before the new file takes its place.
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// # #[derive(Persistent)] #[repr(C)] struct Counters { hits: Word<u64>, misses: Word<u64> }
+    /// # let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
+    /// let old = folder.path().join("counter.before-v2");
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let new: Region<Counters, PageCache> =
+    ///     unsafe { Options::new().keep_old(&old).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
+    /// // SAFETY: as above.
+    /// let old = unsafe { Region::<Counter, PageCache>::open(&old)? };
+    /// assert_eq!((new.root().hits.get(), old.root().hits.get()), (3, 3));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn keep_old(mut self, path: impl Into<PathBuf>) -> Self {
         self.keep_old = Some(path.into());
         self
@@ -155,6 +244,21 @@ impl Options {
     ///
     /// What open verifies is verified all the same. What it can't see are values that are old, or that are
     /// valid and wrong. The count is recorded anew, and so the next open needs this no more.
+    ///
+    /// ```no_run
+    /// # use indelible::{Error, Options, Persistent, Region, Result, Word, medium::MapSync};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// fn open(path: &str, compared_with_copy: bool) -> Result<Region<Counter, MapSync>> {
+    ///     let mut options = Options::new();
+    ///     if compared_with_copy {
+    ///         options = options.accept_unsafe_shutdown();
+    ///     }
+    ///     // SAFETY: nothing else writes or truncates this file while the region is open.
+    ///     unsafe { options.open(path) } // otherwise `Error::UnsafeShutdown`
+    /// }
+    /// # open("/mnt/pmem/counter", true)?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn accept_unsafe_shutdown(mut self) -> Self {
         self.unsafe_shutdown = true;
         self
@@ -165,6 +269,22 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Region::open`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().max_len(1 << 30).open::<Counter, PageCache>(&path)? };
+    /// assert_eq!(region.root().hits.get(), 3);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
         self.check()?;
         super::open::open(path.as_ref(), self)
@@ -175,6 +295,22 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Region::create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().journal_words(64).create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,
@@ -190,6 +326,22 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Region::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open_or_create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = || Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().mode(0o640).open_or_create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,
@@ -219,6 +371,32 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Region::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::migrate`], and [`Error::BadOption`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Region::migrate`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
+    ///
+    /// let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<_, PageCache> =
+    ///     unsafe { Options::new().max_len(1 << 30).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
+    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,
