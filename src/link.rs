@@ -83,6 +83,15 @@ impl<T: Target + ?Sized> Link<T> {
     }
 
     /// Whether it points to nothing.
+    ///
+    /// ```
+    /// # use indelible::{Link, Region};
+    /// # let mut region = Region::new(1 << 20, Link::<str>::null())?;
+    /// assert!(region.root().is_null());
+    /// region.transact(|tx, slot| Ok(tx.stage(slot, tx.flush(tx.alloc_str("Ada")?))))?;
+    /// assert!(!region.root().is_null());
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn is_null(&self) -> bool {
         self.offset.load(Relaxed) == 0

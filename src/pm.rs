@@ -24,6 +24,33 @@ use std::ptr::NonNull;
 /// "Cannot assign to data in dereference of `Pm<'_, Node, Dirty>`" means that `Node` has a link: write
 /// `*node.fields().key = 2` instead of `node.key = 2`. The same of a handle that is not `Dirty` means that the
 /// object can't change any more: a write after the flush could be lost while the rest survives.
+///
+/// Name it where a function builds an object for others to publish; the state says what it has done:
+///
+/// ```
+/// use indelible::state::{Flushed, Persisted};
+/// use indelible::{Link, Persistent, Pm, Region, Result, Tx, medium::Medium};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Node { key: u64, next: Link<Node> }
+///
+/// /// A node that the caller's fence makes durable.
+/// fn build<'t, M: Medium>(tx: &Tx<'t, M>, key: u64) -> Result<Pm<'t, Node, Flushed>> {
+///     let mut node = tx.alloc(Node { key: 0, next: Link::null() })?; // Pm<Node, Dirty>
+///     *node.fields().key = key;
+///     Ok(tx.flush(node))
+/// }
+///
+/// let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+/// region.transact(|tx, root| {
+///     let node: Pm<Node, Persisted> = tx.fence(build(tx, 7)?)?;
+///     assert_eq!(node.key, 7); // read in any state
+///     tx.publish(&root.next, node);
+///     Ok(())
+/// })?;
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[must_use = "publish, attach or free it: a handle that is dropped makes the commit fail with `Error::Orphaned`"]
 #[repr(transparent)]
 pub struct Pm<'t, T: ?Sized, S> {
@@ -184,6 +211,35 @@ impl<T: Target + ?Sized + fmt::Debug> fmt::Debug for Taken<'_, T> {
 }
 
 /// A child for [`attach`](crate::Tx::attach) or [`stage`](crate::Tx::stage) that may be new or old.
+///
+/// ```
+/// # use indelible::{Link, Persistent, Region, Result};
+/// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, next: Link<Node> }
+/// use indelible::{Child, Tx, medium::Medium};
+///
+/// /// What `slot` holds without its first node if that has this key, and a new first node otherwise.
+/// fn toggle<'t, M: Medium>(tx: &Tx<'t, M>, slot: &'t Link<Node>, key: u64) -> Result<Option<Child<'t, Node>>> {
+///     let Some(first) = tx.take(slot) else {
+///         let new = tx.alloc(Node { key, next: Link::null() })?;
+///         return Ok(Some(tx.flush(new).into())); // Child::New
+///     };
+///     if first.get().key == key {
+///         let rest = tx.take(&first.get().next);
+///         tx.free(first);
+///         return Ok(rest.map(Child::Old));
+///     }
+///     let mut new = tx.alloc(Node { key, next: Link::null() })?;
+///     tx.attach(&mut new, |new| &new.next, first);
+///     Ok(Some(tx.flush(new).into()))
+/// }
+///
+/// # let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+/// for key in [1, 2, 2] {
+///     region.transact(|tx, root| Ok(tx.stage(&root.next, toggle(tx, &root.next, key)?)))?;
+/// }
+/// assert_eq!(region.root().next.get().map(|node| node.key), Some(1));
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[must_use = "attach, stage or free it: a handle that is dropped makes the commit fail with `Error::Orphaned`"]
 pub enum Child<'t, T: ?Sized> {
     /// Made in this transaction, and flushed.

@@ -47,6 +47,25 @@ use std::fmt;
 /// # Ok::<(), indelible::Error>(())
 /// ```
 ///
+/// Reading:
+///
+/// ```
+/// # use indelible::{collections::Log, Region};
+/// # let mut region = Region::new(1 << 20, Log::new())?;
+/// region.transact(|tx, log| log.create(tx, 4096))?;
+/// region.transact(|tx, log| log.append_all(tx, [&b"one"[..], b"two", b"three"]))?;
+///
+/// let log = region.root();
+/// assert_eq!((log.first_seq(), log.last_seq(), log.next_seq(), log.len()), (Some(1), Some(3), 4, 3));
+/// assert_eq!(log.get(2), Some(&b"two"[..]));
+/// assert_eq!(log.iter().next(), Some((1, &b"one"[..])));
+/// for (number, record) in log.iter_from(2) {
+///     println!("{number}: {} bytes", record.len());
+/// }
+/// println!("{} of {} bytes in use", log.used(), log.capacity());
+/// # Ok::<(), indelible::Error>(())
+/// ```
+///
 /// # What a checksum can and can't do
 ///
 /// Records count if their XXH3-64 is right. That tells torn records from whole ones, but for one in 2^64; it is
@@ -64,6 +83,13 @@ pub struct Log {
 
 impl Log {
     /// A log without a ring: nothing can be appended before [`Log::create`].
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// assert_eq!(region.root().capacity(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub const fn new() -> Self {
         Log { ring: Link::null() }
     }
@@ -81,6 +107,14 @@ impl Log {
     /// # Panics
     ///
     /// If it has a ring already, as the transaction sees it: see [`Log::resize`].
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// region.transact(|tx, log| log.create(tx, 64 << 10))?;
+    /// assert_eq!((region.root().capacity(), region.root().next_seq()), (64 << 10, 1));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn create<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
         self.create_from(tx, capacity, 1)
@@ -116,6 +150,26 @@ impl Log {
     /// # Panics
     ///
     /// If the transaction has appended to or truncated this log already.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// use indelible::Error;
+    ///
+    /// let mut append = |record: &[u8]| match region.transact(|tx, log| log.append(tx, record)) {
+    ///     Err(Error::LogFull { capacity, .. }) => region.transact(|tx, log| {
+    ///         log.resize(tx, 2 * capacity)?;
+    ///         log.append(tx, record)
+    ///     }),
+    ///     other => other,
+    /// };
+    /// for n in 1..=100 {
+    ///     assert_eq!(append(&[7; 100])?, n); // numbers go on
+    /// }
+    /// assert_eq!(region.root().capacity(), 16 << 10);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn resize<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
         let Some(old) = tx.get(&self.ring) else { return self.create(tx, capacity) };
@@ -133,6 +187,21 @@ impl Log {
     }
 
     /// Frees the ring with all records: the log is as [`Log::new`] made it.
+    ///
+    /// Gone for good when the transaction has committed. A log that gets a ring again begins with the number 1.
+    ///
+    /// # Panics
+    ///
+    /// If the log is not in this transaction's region.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// region.transact(|tx, log| Ok(log.destroy(tx)))?;
+    /// assert_eq!((region.root().capacity(), region.usage()?.objects), (0, 1)); // the root is left
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn destroy<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
         tx.free(tx.take(&self.ring));
@@ -144,6 +213,15 @@ impl Log {
     ///
     /// [`Error::LogFull`] if there is no room for all that this transaction appends, in one piece. Nothing of
     /// it was stored. What a transaction truncates is free after it.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// let number = region.transact(|tx, log| log.append(tx, b"a record"))?; // durable, with one fence
+    /// assert_eq!(region.root().get(number), Some(&b"a record"[..]));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn append<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, record: &[u8]) -> Result<u64> {
         tx.ring_append(self.ring(tx, record.len())?, [record])
@@ -155,6 +233,16 @@ impl Log {
     /// # Errors
     ///
     /// As for [`Log::append`]. None of them is appended then.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// let batch = ["one", "two", "three"];
+    /// let first = region.transact(|tx, log| log.append_all(tx, batch.iter().map(|line| line.as_bytes())))?;
+    /// assert_eq!((first, region.root().len()), (1, 3)); // one fence for the three
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn append_all<'t, 'a, M: Medium>(
         &'t self,
@@ -182,6 +270,17 @@ impl Log {
     /// # Panics
     ///
     /// If the log is not in this transaction's region.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// # region.transact(|tx, log| log.append_all(tx, [&b"one"[..], b"two", b"three"]))?;
+    /// let applied = 2; // the last record that is not needed any more
+    /// region.transact(|tx, log| Ok(log.truncate_front(tx, applied + 1)))?;
+    /// assert_eq!((region.root().first_seq(), region.root().len()), (Some(3), 1));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn truncate_front<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, seq: u64) {
         if let Some(ring) = tx.get(&self.ring) {
@@ -203,6 +302,20 @@ impl Log {
     /// # Panics
     ///
     /// If the log is not in this transaction's region.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// # region.transact(|tx, log| log.append_all(tx, [&b"one"[..], b"two", b"three"]))?;
+    /// // The leader has another record 2: it and what follows go, and its own come, or nothing happens.
+    /// region.transact(|tx, log| {
+    ///     log.truncate_back(tx, 2)?;
+    ///     log.append(tx, b"the leader's two")
+    /// })?;
+    /// assert_eq!((region.root().len(), region.root().get(2)), (2, Some(&b"the leader's two"[..])));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn truncate_back<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, seq: u64) -> Result<()> {
         tx.get(&self.ring).map_or(Ok(()), |ring| tx.ring_truncate_back(ring, seq))
@@ -215,6 +328,17 @@ impl Log {
 
     /// The records from number `seq` on, or from the first if that is later. Finding it takes a step for each
     /// transaction before it.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// # region.transact(|tx, log| log.create(tx, 4096))?;
+    /// # region.transact(|tx, log| log.append_all(tx, [&b"one"[..], b"two", b"three"]))?;
+    /// let sent = 1; // to a follower
+    /// let missing: Vec<u64> = region.root().iter_from(sent + 1).map(|(number, _)| number).collect();
+    /// assert_eq!(missing, [2, 3]);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn iter_from(&self, seq: u64) -> Records<'_> {
         Records { records: self.ring.get().map(|ring| ring.records(seq)) }
     }

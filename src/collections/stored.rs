@@ -17,6 +17,31 @@ use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
 /// `BTreeMap<str, [u8]>` takes `&str` and `&[u8]`. What lies in the node is copied when the node is, at each
 /// insert into it. So a large value (from about 256 bytes on) is better stored as a slice, even of one element:
 /// then a node holds 8 bytes of it, and replacing the value copies nothing else.
+///
+/// ```
+/// use indelible::collections::BTreeMap;
+/// use indelible::{Committed, Persistent, Region};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Persistent)]
+/// #[repr(C)]
+/// struct Price { cents: u64 }
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Shop {
+///     prices: BTreeMap<str, Price>,
+///     pictures: BTreeMap<str, [u8]>,
+/// }
+///
+/// let mut shop = Region::new(1 << 20, Shop { prices: BTreeMap::new(), pictures: BTreeMap::new() })?;
+/// shop.transact(|tx, shop| {
+///     shop.prices.insert(tx, "pear", &Price { cents: 45 })?;
+///     shop.pictures.insert(tx, "pear", b"\x89PNG")?;
+///     Ok(())
+/// })?;
+/// assert_eq!(shop.root().prices.get(&Committed, "pear"), Some(&Price { cents: 45 }));
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a map can't hold `{Self}`",
     label = "neither `Copy` and free of links, nor `str`, nor a slice",

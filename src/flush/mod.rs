@@ -27,6 +27,13 @@ pub(crate) use plan::Plan;
 pub const LINE: usize = 64;
 
 /// How a cache line is written back to persistent memory.
+///
+/// ```
+/// use indelible::medium::Instruction;
+///
+/// assert_eq!(Instruction::Clwb.name(), "clwb");
+/// assert_eq!(Instruction::Nothing.name(), "none");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Instruction {

@@ -81,6 +81,21 @@ use std::panic::Location;
 
 /// A mapped file of raw bytes on medium `M`: to libpmem2 what [`Region`](crate::Region) is to libpmemobj. See the
 /// [module](self).
+///
+/// ```
+/// use indelible::mapping::Mapping;
+/// use indelible::medium::PageCache;
+///
+/// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+/// # let path = folder.path().join("records");
+/// // SAFETY: nothing else writes or truncates this file while the mapping is open.
+/// let mut mapping = unsafe { Mapping::<PageCache>::create(&path, 8192, |_| Ok(()))? };
+/// println!("{} bytes on {}", mapping.len(), mapping.medium()); // 8192 bytes on PageCache (MAP_SHARED, msync)
+/// mapping.part(4096..4101)?.copy(b"hello").fence()?; // durable on return
+/// assert_eq!(&mapping.bytes()[4096..4101], b"hello");
+/// mapping.close()?;
+/// # Ok::<(), indelible::Error>(())
+/// ```
 pub struct Mapping<M: Writable = MapSync> {
     medium: M,
 }
@@ -106,6 +121,14 @@ impl<M: Writable> Mapping<M> {
     /// # Panics
     ///
     /// When a write-back has failed ([`Error::Poisoned`]); [`Mapping::try_bytes`] answers the error instead.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mapping = Mapping::new(4096)?;
+    /// let magic: [u8; 8] = mapping.bytes()[..8].try_into().unwrap();
+    /// assert_eq!(magic, [0; 8]); // nothing was ever written here
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn bytes(&self) -> &[u8] {
@@ -116,6 +139,19 @@ impl<M: Writable> Mapping<M> {
     }
 
     /// All bytes, or [`Error::Poisoned`]: pages whose write-back failed may hold old data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`], as said.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mapping = Mapping::new(4096)?;
+    /// // In a server that should answer this request with an error, and not end for it.
+    /// let first = mapping.try_bytes().map(|bytes| bytes[0]);
+    /// assert!(matches!(first, Ok(0)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn try_bytes(&self) -> Result<&[u8]> {
         self.medium.check()?;
@@ -171,6 +207,14 @@ impl<M: Writable> Mapping<M> {
     /// # Errors
     ///
     /// [`Error::PartOutside`]; [`Error::Poisoned`] after a failed write-back.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// let mut mapping = Mapping::new(4096)?;
+    /// mapping.part(8..16)?.store(7).fence()?;
+    /// assert_eq!(mapping.bytes()[8], 7);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn part(&mut self, range: Range<usize>) -> Result<Part<'_, M>> {
         let [part] = self.parts([range])?;
@@ -185,6 +229,19 @@ impl<M: Writable> Mapping<M> {
     /// # Errors
     ///
     /// Those of [`Region::deep_flush`](crate::Region::deep_flush).
+    ///
+    /// ```
+    /// # use indelible::{Error, mapping::Mapping, medium::PageCache};
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("records");
+    /// # let mapping = unsafe { Mapping::<PageCache>::create(&path, 8192, |_| Ok(()))? };
+    /// // Once a day, say, before a copy of the file is called a backup.
+    /// match mapping.deep_flush() {
+    ///     Err(Error::Unsupported { what, .. }) => eprintln!("{what}"),
+    ///     other => other?,
+    /// }
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn deep_flush(&self) -> Result<()>
     where
@@ -200,6 +257,16 @@ impl<M: Writable> Mapping<M> {
     /// # Errors
     ///
     /// [`Error::Poisoned`] if a write-back has failed.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, medium::PageCache};
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("records");
+    /// # let mapping = unsafe { Mapping::<PageCache>::create(&path, 8192, |_| Ok(()))? };
+    /// mapping.close()?; // whoever opens the file next finds it unlocked
+    /// # unsafe { Mapping::<PageCache>::open(&path)? };
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn close(self) -> Result<()> {
         self.medium.check()
     }
@@ -211,6 +278,14 @@ impl Mapping<Emulated> {
     /// # Errors
     ///
     /// [`Error::BadMappingLength`], [`Error::AddressSpace`], [`Error::NoFlushInstruction`].
+    ///
+    /// ```
+    /// # use indelible::{Error, mapping::Mapping};
+    /// let mapping = Mapping::new(4096)?;
+    /// assert!(mapping.bytes().iter().all(|&byte| byte == 0));
+    /// assert!(matches!(Mapping::new(100), Err(Error::BadMappingLength { .. })));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn new(len: u64) -> Result<Self> {
         let len = open::check_len(len)?;
         Ok(Mapping::on(Emulated::new(len, len)?))

@@ -34,6 +34,19 @@ impl<M: FileMedium + Writable> Mapping<M> {
     ///
     /// [`Error::BadMappingLength`] if the file is empty or ends within a page, and those of
     /// [`Region::open`](crate::Region::open) that concern path, file and medium.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, medium::PageCache};
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("records");
+    /// # unsafe { Mapping::<PageCache>::create(&path, 8192, |_| Ok(()))? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the mapping is open.
+    /// let mapping = unsafe { Mapping::<PageCache>::open(&path)? };
+    /// // What is there may be anything: look before you believe it.
+    /// let has_magic = mapping.bytes().starts_with(b"RECORDS1");
+    /// # assert!(!has_magic);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn open(path: impl AsRef<Path>) -> Result<Self> {
         // SAFETY: the caller's promise.
@@ -43,7 +56,8 @@ impl<M: FileMedium + Writable> Mapping<M> {
     /// Makes a file of `len` bytes at `path`, where nothing may be. `first` writes what it is to hold at first,
     /// into zeros; only then, whole and durable, the file gets its name. So nobody ever finds it half made.
     ///
-    /// The file gets real blocks and mode `0o600` ([`Options::mode`]), and never another length.
+    /// The file gets real blocks and mode `0o600` ([`Options::mode`]), and never another length. On return the file, its name
+    /// and what `first` wrote are durable.
     ///
     /// # Safety
     ///
@@ -57,6 +71,21 @@ impl<M: FileMedium + Writable> Mapping<M> {
     /// # Panics
     ///
     /// When `first` does, with the same consequence, and if it exchanges the mapping that it is given for another.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, medium::PageCache};
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("records");
+    /// // SAFETY: nothing else writes or truncates this file while the mapping is open.
+    /// let mapping = unsafe {
+    ///     Mapping::<PageCache>::create(&path, 8192, |mapping| {
+    ///         mapping.part(0..8)?.write().copy_from_slice(b"RECORDS1"); // the file is synced before it has a name
+    ///         Ok(())
+    ///     })?
+    /// };
+    /// assert!(mapping.bytes().starts_with(b"RECORDS1"));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn create(
         path: impl AsRef<Path>,
@@ -74,6 +103,17 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Mapping::open`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mapping::open`], and [`Error::BadOption`].
+    ///
+    /// ```no_run
+    /// # use indelible::{Options, mapping::Mapping, medium::MapSync};
+    /// // SAFETY: nothing else writes or truncates this file while the mapping is open.
+    /// let mapping: Mapping<MapSync> = unsafe { Options::new().allow_bad_blocks().open_mapping("/mnt/pmem/records")? };
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn open_mapping<M: FileMedium + Writable>(
         &self,
@@ -94,6 +134,20 @@ impl Options {
     /// # Safety
     ///
     /// As for [`Mapping::create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mapping::create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, mapping::Mapping, medium::PageCache};
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("records");
+    /// // SAFETY: nothing else writes or truncates this file while the mapping is open.
+    /// let mapping: Mapping<PageCache> = unsafe { Options::new().mode(0o640).create_mapping(&path, 8192, |_| Ok(()))? };
+    /// assert_eq!(mapping.len(), 8192);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub unsafe fn create_mapping<M: FileMedium + Writable>(
         &self,

@@ -20,6 +20,17 @@ use std::panic::Location;
 /// | [`store`](Part::store) | one word, whole | inside | as above |
 /// | [`copy_persist`](Part::copy_persist) | cached or past the cache | inside | inside |
 /// | [`stream_persist`](Part::stream_persist) | past the cache | of the ragged edges, inside | inside |
+///
+/// ```
+/// # use indelible::mapping::Mapping;
+/// # let mut mapping = Mapping::new(4096)?;
+/// let [word, record] = mapping.parts([0..8, 64..72])?;
+/// assert_eq!((&record[..], record.range()), (&[0; 8][..], 64..72)); // read before it is written
+/// let record = record.copy_persist(b"01234567")?;
+/// word.store(1).fence()?;
+/// assert_eq!(&record[..], b"01234567");
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[must_use = "a part that is dropped has written nothing"]
 pub struct Part<'m, M: Writable> {
     place: Place<'m, M>,
@@ -40,6 +51,14 @@ impl<'m, M: Writable> Part<'m, M> {
     /// # Panics
     ///
     /// If there are fewer.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(4096)?;
+    /// let (head, body) = mapping.part(64..128)?.split_at(16);
+    /// assert_eq!((head.range(), body.range()), (64..80, 80..128));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn split_at(self, middle: usize) -> (Self, Self) {
         let (first, second) = self.place.split_at(middle);
@@ -48,6 +67,17 @@ impl<'m, M: Writable> Part<'m, M> {
 
     /// The bytes, to be changed through `&mut [u8]`. Nothing of what is written there is durable, and any of it
     /// may become so at any time, in parts of 8 bytes, until it was flushed and fenced.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(4096)?;
+    /// let mut bytes = mapping.part(64..128)?.write(); // Bytes<Dirty>
+    /// bytes.fill(7);
+    /// bytes[0] = 1;
+    /// let bytes = bytes.persist()?; // Bytes<Persisted>: read only
+    /// assert_eq!(bytes[..2], [1, 7]);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[must_use = "bytes that are dropped `Dirty` are neither flushed nor durable: write, then `persist()?`"]
     pub fn write(self) -> Bytes<'m, Dirty, M> {
@@ -59,6 +89,16 @@ impl<'m, M: Writable> Part<'m, M> {
     /// # Panics
     ///
     /// If `bytes` has another length than the part.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(4096)?;
+    /// let [a, b] = mapping.parts([64..68, 128..132])?;
+    /// let (a, b) = (a.copy(b"left"), b.copy(b"both")); // Bytes<Flushed>, twice
+    /// let (a, b) = Mapping::fence((a, b))?; // one fence for both
+    /// assert_eq!((&a[..], &b[..]), (&b"left"[..], &b"both"[..]));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     #[must_use = "flushed bytes are not durable before a fence: `fence()?`, or `Mapping::fence` for several"]
@@ -79,6 +119,14 @@ impl<'m, M: Writable> Part<'m, M> {
     /// # Panics
     ///
     /// If `bytes` has another length than the part.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(4096)?;
+    /// let record = mapping.part(64..128)?.copy_persist(&[7; 64])?; // durable on return
+    /// assert_eq!(record[63], 7);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn copy_persist(mut self, bytes: &[u8]) -> Result<Bytes<'m, Persisted, M>> {
@@ -97,6 +145,15 @@ impl<'m, M: Writable> Part<'m, M> {
     /// # Panics
     ///
     /// As for [`Part::copy_persist`].
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(1 << 20)?;
+    /// let checkpoint = vec![7; 1 << 20];
+    /// mapping.part(0..1 << 20)?.stream_persist(&checkpoint)?; // leaves the cache to those who read
+    /// assert_eq!(mapping.bytes()[4095], 7);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn stream_persist(mut self, bytes: &[u8]) -> Result<Bytes<'m, Persisted, M>> {
@@ -112,6 +169,16 @@ impl<'m, M: Writable> Part<'m, M> {
     /// # Panics
     ///
     /// If the part is not 8 bytes at a multiple of 8.
+    ///
+    /// ```
+    /// # use indelible::mapping::Mapping;
+    /// # let mut mapping = Mapping::new(4096)?;
+    /// let [count, record] = mapping.parts([0..8, 64..128])?;
+    /// record.copy_persist(&[7; 64])?;
+    /// count.store(1).fence()?; // there is one record from here on, also after a power failure
+    /// assert_eq!(mapping.bytes()[0], 1);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     #[track_caller]
     #[must_use = "flushed bytes are not durable before a fence: `fence()?`, or `Mapping::fence` for several"]

@@ -8,6 +8,21 @@ use std::fmt;
 /// It falls back when `MapSync` is *not granted* only: no `MAP_SYNC`, no persistence domain, no flush
 /// instruction. A lock, a size or an I/O error stays an error, and so does a device-DAX device, which has no
 /// page cache to fall back to.
+///
+/// ```
+/// # use indelible::{Persistent, Region, Word, medium::Auto};
+/// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+/// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+/// # let path = folder.path().join("counter.pm");
+/// # let zero = || Counter { hits: Word::new(0) };
+/// // SAFETY: nothing else writes or truncates this file while the region is open.
+/// let region: Region<_, Auto> = unsafe { Region::open_or_create(&path, 1 << 20, zero)? };
+/// match region.medium() {
+///     Auto::MapSync(memory) => println!("persistent memory, flushed with {}", memory.flush_instruction().name()),
+///     Auto::PageCache(_) => println!("a file on a disk: a commit waits for it"),
+/// }
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum Auto {
     /// `MAP_SYNC` was granted.

@@ -6,6 +6,13 @@ use std::fmt;
 
 /// Anonymous memory, with the same flushes and fences as [`MapSync`]. For tests and measurements: it
 /// survives nothing. Making a region in it is safe.
+///
+/// ```
+/// # use indelible::{Region, Word};
+/// let region = Region::new(1 << 20, Word::new(5))?; // Region<Word<i32>, Emulated>
+/// println!("{}", region.medium().flush_instruction().name()); // clwb, where the CPU has it
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Emulated {
     map: Map,

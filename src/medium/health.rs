@@ -11,6 +11,36 @@ use std::{fs, io};
 /// What the kernel knows of the memory under a region; see [`Region::health`](crate::Region::health).
 ///
 /// `None` stands for what could not be found out: there is no such attribute in sysfs, or no right to read it.
+///
+/// ```
+/// use indelible::medium::Health;
+///
+/// /// What an operator should hear of.
+/// fn complaints(health: &Health) -> Vec<String> {
+///     let mut found = Vec::new();
+///     match &health.bad_blocks {
+///         Some(ranges) if ranges.is_empty() => {}
+///         Some(ranges) => found.push(format!("bad blocks at bytes {ranges:x?}")),
+///         None => found.push("nobody knows of bad blocks".to_string()),
+///     }
+///     if health.persistence_domain.is_none() {
+///         found.push("not persistent memory, or the kernel does not say so".to_string());
+///     }
+///     if let Some(count @ 1..) = health.unsafe_shutdowns {
+///         found.push(format!("{count} power failures at which not everything was saved"));
+///     }
+///     found
+/// }
+/// # use indelible::{Persistent, Region, Word, medium::PageCache};
+/// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+/// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+/// # let path = folder.path().join("counter.pm");
+/// # let region: Region<_, PageCache> = unsafe { Region::create(&path, 1 << 20, Counter { hits: Word::new(0) })? };
+/// for complaint in complaints(&region.health()?) {
+///     eprintln!("{complaint}");
+/// }
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

@@ -12,6 +12,18 @@ use std::fmt;
 /// asked for with `MAP_SHARED_VALIDATE`, because with plain `MAP_SHARED` the flag is ignored where it is
 /// unknown), sysfs names the persistence domain of the memory, and the CPU has an instruction to flush with.
 /// A DRAM-backed device (`memmap=`) grants `MAP_SYNC` too, and is refused for its missing domain.
+///
+/// ```no_run
+/// # use indelible::{Persistent, Region, Word, medium::{Instruction, MapSync, PersistenceDomain}};
+/// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+/// // SAFETY: nothing else writes or truncates this file while the region is open.
+/// let region: Region<Counter, MapSync> = unsafe { Region::open("/mnt/pmem/counter")? };
+/// match region.medium().persistence_domain() {
+///     PersistenceDomain::CpuCache => assert_eq!(region.medium().flush_instruction(), Instruction::Nothing),
+///     _ => println!("flushes with {}", region.medium().flush_instruction().name()), // clwb, as a rule
+/// }
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MapSync {
     file: OpenFile,

@@ -8,6 +8,33 @@
 //! | [`Auto`] | `MapSync` where it is granted, else `PageCache` | as chosen | as chosen | yes |
 //! | [`Snapshot`] | `MAP_PRIVATE` of a file, for reading only: nothing ever reaches the file | none | none | – |
 //!
+//! Which one a region is on is said in its type, where it is opened. A program that runs on any names it there
+//! only:
+//!
+//! ```
+//! use indelible::medium::{FileMedium, PageCache, Writable};
+//! use indelible::{Persistent, Region, Result, Word};
+//!
+//! #[derive(Persistent)]
+//! #[repr(C)]
+//! struct Counter { hits: Word<u64> }
+//!
+//! fn hit<M: FileMedium + Writable>(region: &mut Region<Counter, M>) -> Result<u64> {
+//!     region.transact(|tx, counter| {
+//!         let hits = tx.load(&counter.hits) + 1;
+//!         tx.store(&counter.hits, hits);
+//!         Ok(hits)
+//!     })
+//! }
+//!
+//! # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+//! # let path = folder.path().join("counter.pm");
+//! // SAFETY: nothing else writes or truncates this file while the region is open.
+//! let mut region: Region<_, PageCache> = unsafe { Region::create(&path, 1 << 20, Counter { hits: Word::new(0) })? };
+//! assert_eq!(hit(&mut region)?, 1);
+//! # Ok::<(), indelible::Error>(())
+//! ```
+//!
 //! A medium knows nothing of regions: it has memory, and stores, flushes and fences in it. Its methods are
 //! hidden, so that nobody but the engine can call them.
 

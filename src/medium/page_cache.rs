@@ -15,6 +15,17 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The noted pages belong to the region, not to a thread. A write-back that fails poisons the region for
 /// good, because the kernel may have marked the pages clean all the same (fsync(2), "NOTES" of Linux 4.13
 /// and later).
+///
+/// ```
+/// # use indelible::{Persistent, Region, Word, medium::PageCache};
+/// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+/// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+/// # let path = folder.path().join("counter.pm");
+/// // SAFETY: nothing else writes or truncates this file while the region is open.
+/// let mut region: Region<_, PageCache> = unsafe { Region::create(&path, 1 << 20, Counter { hits: Word::new(0) })? };
+/// region.transact(|tx, counter| Ok(tx.store(&counter.hits, 1)))?; // waits for the disk
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PageCache {
     file: OpenFile,

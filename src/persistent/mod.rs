@@ -21,6 +21,29 @@ use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
 /// A type whose values may be stored in a region. Implemented by `#[derive(Persistent)]`.
 ///
+/// ```
+/// use indelible::{Link, Persistent, Region, Word};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Persistent)]
+/// #[repr(u8)]
+/// enum State { Open, Paid }
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Invoice {
+///     number: u64,        // fixed when it is published
+///     state: Word<State>, // 8 bytes that a transaction can change
+///     note: Link<str>,    // optional, and of any length
+///     next: Link<Invoice>,
+/// }
+///
+/// let first = Invoice { number: 1, state: Word::new(State::Open), note: Link::null(), next: Link::null() };
+/// let mut region = Region::new(1 << 20, first)?;
+/// region.transact(|tx, invoice| Ok(tx.store(&invoice.state, State::Paid)))?;
+/// assert_eq!(region.root().state.get(), State::Paid);
+/// # Ok::<(), indelible::Error>(())
+/// ```
+///
 /// # Safety
 ///
 /// Implemented by the derive and by this crate only. An implementor has the size, alignment and field

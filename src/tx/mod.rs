@@ -39,6 +39,31 @@ use std::ptr::NonNull;
 /// A transaction, given to the closure of [`Region::transact`](crate::Region::transact).
 ///
 /// It stays on its thread, because a fence waits for the flushes of its own thread only.
+///
+/// A function that is part of a transaction takes it, and the slots that it changes, with the same `'t`:
+///
+/// ```
+/// use indelible::{Link, Persistent, Region, Result, Tx, medium::Medium};
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Node { key: u64, next: Link<Node> }
+///
+/// fn push<'t, M: Medium>(tx: &Tx<'t, M>, slot: &'t Link<Node>, key: u64) -> Result<()> {
+///     let mut node = tx.alloc(Node { key, next: Link::null() })?;
+///     tx.attach(&mut node, |node| &node.next, tx.take(slot));
+///     tx.publish(slot, tx.persist(node)?);
+///     Ok(())
+/// }
+///
+/// let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+/// region.transact(|tx, root| {
+///     push(tx, &root.next, 1)?;
+///     push(tx, &root.next, 2) // both, or neither
+/// })?;
+/// assert_eq!(region.root().next.get().map(|node| node.key), Some(2));
+/// # Ok::<(), indelible::Error>(())
+/// ```
 pub struct Tx<'t, M: Medium> {
     medium: &'t M,
     engine: RefCell<&'t mut Engine>,

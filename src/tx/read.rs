@@ -9,24 +9,24 @@ use crate::word::Word;
 /// Reads links and words: through a transaction with its own changes, or [`Committed`] ones. Sealed.
 ///
 /// ```
-/// use indelible::{Committed, Link, Persistent, Read, Region};
+/// use indelible::{Committed, Link, Persistent, Read, Region, Word};
 ///
 /// #[derive(Persistent)]
 /// #[repr(C)]
-/// struct Node { key: u64, next: Link<Node> }
+/// struct Node { hits: Word<u64>, next: Link<Node> }
 ///
 /// fn sum<'a>(read: &impl Read<'a>, mut slot: &'a Link<Node>) -> u64 {
 ///     let mut sum = 0;
 ///     while let Some(node) = read.get(slot) {
-///         sum += node.key;
+///         sum += read.load(&node.hits);
 ///         slot = &node.next;
 ///     }
 ///     sum
 /// }
 ///
-/// let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+/// let mut region = Region::new(1 << 20, Node { hits: Word::new(0), next: Link::null() })?;
 /// region.transact(|tx, root| {
-///     let node = tx.alloc(Node { key: 5, next: Link::null() })?;
+///     let node = tx.alloc(Node { hits: Word::new(5), next: Link::null() })?;
 ///     tx.publish(&root.next, tx.persist(node)?);
 ///     assert_eq!(sum(tx, &root.next), 5);
 ///     assert_eq!(sum(&Committed, &root.next), 0);
@@ -36,7 +36,7 @@ use crate::word::Word;
 /// # Ok::<(), indelible::Error>(())
 /// ```
 pub trait Read<'a>: Sealed {
-    /// What the link points to.
+    /// What the link points to; `None` if it is null.
     fn get<T: Target + ?Sized>(&self, link: &'a Link<T>) -> Option<&'a T>;
     /// The word's value.
     fn load<T: Copy + Persistent<Links = No>>(&self, word: &'a Word<T>) -> T;

@@ -53,6 +53,33 @@ pub(crate) trait FencedIn<'t> {
 }
 
 /// What [`Tx::publish`] takes: objects that are durable.
+///
+/// Sealed: a bound for functions of your own that take whatever may be published.
+///
+/// ```
+/// # use indelible::{Link, Persistent, Region, Publish, Result, Tx};
+/// # #[derive(Persistent)] #[repr(C)] struct Node { key: u64, next: Link<Node> }
+/// # use indelible::medium::Medium;
+/// /// Puts `object` into `slot` and frees what was there.
+/// fn put<'t, M: Medium>(tx: &Tx<'t, M>, slot: &'t Link<Node>, object: impl Publish<'t, Node>) {
+///     let old = tx.replace(slot, object);
+///     tx.free(old);
+/// }
+///
+/// # let mut region = Region::new(1 << 20, Node { key: 0, next: Link::null() })?;
+/// region.transact(|tx, root| {
+///     let node = tx.alloc(Node { key: 1, next: Link::null() })?;
+///     put(tx, &root.next, tx.persist(node)?); // Pm<Node, Persisted>
+///     Ok(())
+/// })?;
+/// region.transact(|tx, root| {
+///     let rest = root.next.get().and_then(|first| tx.take(&first.next));
+///     put(tx, &root.next, rest); // Option<Taken<Node>>: what was behind it, or nothing
+///     Ok(())
+/// })?;
+/// assert!(region.root().next.is_null());
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be published: it is not known to be durable",
     label = "not `Persisted`",

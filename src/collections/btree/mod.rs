@@ -111,11 +111,24 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     }
 
     /// Whether there is no entry.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// assert!(region.root().is_empty(&Committed));
+    /// region.transact(|tx, map| {
+    ///     map.insert(tx, &1, &10)?;
+    ///     assert!(!map.is_empty(tx)); // as the transaction sees it
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn is_empty<'a>(&'a self, read: &impl Read<'a>) -> bool {
         read.get(&self.root).is_none()
     }
 
-    /// Takes out all entries and frees them: one published word, and one fence.
+    /// Takes out all entries and frees them: one published word, and one fence. They are gone for good when the
+    /// transaction has committed.
     ///
     /// ```
     /// # use indelible::{collections::BTreeMap, Region};
@@ -155,6 +168,19 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     }
 
     /// Whether `key` has a value.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<str, u64>::new())?;
+    /// region.transact(|tx, map| {
+    ///     if !map.contains_key(tx, "Ada") {
+    ///         map.insert(tx, "Ada", &36)?; // once, however often this runs
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert!(region.root().contains_key(&Committed, "Ada"));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn contains_key<'a>(&'a self, read: &impl Read<'a>, key: &K) -> bool {
         self.leaf_of(read, key).is_some_and(|leaf| search::<K, _>(read, leaf, key).1)
@@ -176,11 +202,33 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     }
 
     /// The entry with the greatest key.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, str>::new())?;
+    /// // A queue with numbers: the next is one above the last.
+    /// for line in ["first", "second"] {
+    ///     region.transact(|tx, queue| {
+    ///         let number = queue.last(tx).map_or(0, |(last, _)| last + 1);
+    ///         queue.insert(tx, &number, line).map(drop)
+    ///     })?;
+    /// }
+    /// assert_eq!(region.root().last(&Committed), Some((&1, "second")));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn last<'a>(&'a self, read: &impl Read<'a>) -> Option<(&'a K, &'a V)> {
         self.iter(read).next_back()
     }
 
     /// How many entries there are: counted, which reads one cache line of each leaf.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.rebuild(tx, (0..100).map(|n| (n, n))))?;
+    /// assert_eq!(region.root().len(&Committed), 100);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn len<'a>(&'a self, read: &impl Read<'a>) -> usize {
         let mut inner = match read.get(&self.root) {
             Some(root) => vec![root],
@@ -249,6 +297,18 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// # Errors
     ///
     /// As for [`Tx::alloc`]. The transaction can't commit then.
+    ///
+    /// ```
+    /// # use indelible::{collections::BTreeMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, BTreeMap::<str, u64>::new())?;
+    /// region.transact(|tx, ages| {
+    ///     assert_eq!(ages.insert(tx, "Ada", &36)?, None);
+    ///     assert_eq!(ages.insert(tx, "Ada", &37)?, Some(&36));
+    ///     Ok(())
+    /// })?; // durable from here on
+    /// assert_eq!(region.root().get(&Committed, "Ada"), Some(&37));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         self.put(tx, key, value)

@@ -91,26 +91,75 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Default for HashMap<K, V> {
 
 impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     /// An empty map with a random seed.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Region};
+    /// let region = Region::new(1 << 20, HashMap::<str, u64>::new())?;
+    /// # assert!(region.root().is_empty(&indelible::Committed));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::with_seed(RandomState::new().hash_one(0_u64))
     }
 
     /// An empty map with this seed, for runs that must be the same.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// // Two runs of a test lay out their buckets alike.
+    /// let map = || HashMap::<u64, u64>::with_seed(7);
+    /// let (mut a, mut b) = (Region::new(1 << 20, map())?, Region::new(1 << 20, map())?);
+    /// for region in [&mut a, &mut b] {
+    ///     region.transact(|tx, map| (0..100).try_for_each(|n| map.insert(tx, &n, &n).map(drop)))?;
+    /// }
+    /// assert!(a.root().iter(&Committed).eq(b.root().iter(&Committed)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn with_seed(seed: u64) -> Self {
         HashMap { seed, depth: Word::new(0), segments: std::array::from_fn(|_| Link::null()) }
     }
 
     /// Whether there is no entry: looks for one.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<u64, u64>::new())?;
+    /// assert!(region.root().is_empty(&Committed));
+    /// region.transact(|tx, map| {
+    ///     map.insert(tx, &1, &10)?;
+    ///     assert!(!map.is_empty(tx)); // as the transaction sees it
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn is_empty<'a>(&'a self, read: &impl Read<'a>) -> bool {
         self.buckets(read).all(|bucket| bucket.is_empty())
     }
 
     /// How many entries there are: counted, which reads one cache line of each bucket.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| (0..100).try_for_each(|n| map.insert(tx, &n, &n).map(drop)))?;
+    /// assert_eq!(region.root().len(&Committed), 100);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn len<'a>(&'a self, read: &impl Read<'a>) -> usize {
         self.buckets(read).map(Nodes::count).sum()
     }
 
-    /// Takes out all entries and frees them, and gives the directory back.
+    /// Takes out all entries and frees them, and gives the directory back. They are gone for good when the
+    /// transaction has committed.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<u64, u64>::new())?;
+    /// region.transact(|tx, map| map.insert(tx, &1, &10).map(drop))?;
+    /// region.transact(|tx, map| Ok(map.clear(tx)))?;
+    /// assert!(region.root().is_empty(&Committed));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn clear<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
         for segment in &self.segments[..=tx.load(&self.depth) as usize] {
@@ -155,6 +204,15 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
 
 impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     /// The value of `key`.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<str, u64>::new())?;
+    /// region.transact(|tx, map| map.insert(tx, "Ada", &36).map(drop))?;
+    /// assert_eq!(region.root().get(&Committed, "Ada"), Some(&36));
+    /// assert_eq!(region.root().get(&Committed, "Bob"), None);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn get<'a>(&'a self, read: &impl Read<'a>, key: &K) -> Option<&'a V> {
         let hash = self.hash(key);
@@ -164,6 +222,23 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     }
 
     /// Whether `key` has a value.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<[u8; 16], u64>::new())?;
+    /// # let request = [7; 16];
+    /// // A request that is sent twice is done once.
+    /// for _ in 0..2 {
+    ///     region.transact(|tx, done| {
+    ///         if !done.contains_key(tx, &request) {
+    ///             done.insert(tx, &request, &1)?; // and what it asks for, in the same transaction
+    ///         }
+    ///         Ok(())
+    ///     })?;
+    /// }
+    /// assert_eq!(region.root().len(&Committed), 1);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[inline]
     pub fn contains_key<'a>(&'a self, read: &impl Read<'a>, key: &K) -> bool {
         let hash = self.hash(key);
@@ -177,6 +252,18 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     /// # Errors
     ///
     /// As for [`Tx::alloc`]. The transaction can't commit then.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Committed, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<str, u64>::new())?;
+    /// region.transact(|tx, ages| {
+    ///     assert_eq!(ages.insert(tx, "Ada", &36)?, None);
+    ///     assert_eq!(ages.insert(tx, "Ada", &37)?, Some(&36));
+    ///     Ok(())
+    /// })?; // durable from here on
+    /// assert_eq!(region.root().get(&Committed, "Ada"), Some(&37));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn insert<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         self.put(tx, key, value)
@@ -220,6 +307,18 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     /// # Errors
     ///
     /// As for [`HashMap::insert`]: a bucket is copied without the entry.
+    ///
+    /// ```
+    /// # use indelible::{collections::HashMap, Region};
+    /// # let mut region = Region::new(1 << 20, HashMap::<u64, str>::new())?;
+    /// region.transact(|tx, map| {
+    ///     map.insert(tx, &1, "one")?;
+    ///     assert_eq!(map.remove(tx, &1)?, Some("one")); // readable until the transaction ends
+    ///     assert_eq!(map.remove(tx, &1)?, None);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn remove<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
         self.take_out(tx, key)
