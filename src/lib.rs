@@ -135,6 +135,23 @@ mod tx;
 mod word;
 
 pub use error::{Error, Result};
+/// ```
+/// use indelible::{Link, Persistent, Region, Word};
+///
+/// #[derive(Clone, Copy, Persistent)]
+/// #[repr(u32)]
+/// enum Shape { Circle { radius: u32 }, Square(u32) } // variants of one size
+///
+/// #[derive(Persistent)]
+/// #[repr(C)]
+/// struct Drawing<T: Persistent> { shape: Shape, tag: T, next: Link<Drawing<T>>, seen: Word<bool> }
+///
+/// let first = Drawing { shape: Shape::Square(3), tag: 7_u64, next: Link::null(), seen: Word::new(false) };
+/// let region = Region::new(1 << 20, first)?;
+/// assert!(matches!(region.root().shape, Shape::Square(3)));
+/// # let _ = Shape::Circle { radius: 1 };
+/// # Ok::<(), indelible::Error>(())
+/// ```
 pub use indelible_derive::Persistent;
 pub use link::Link;
 pub use persistent::{Flag, No, Persistent, Target, Yes};

@@ -30,6 +30,45 @@ type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sy
 /// Explores the crash images of a workload; see the [module](super).
 ///
 /// `R` is the root type, `E` what the workload notes of its progress.
+///
+/// ```
+/// use indelible::Word;
+/// use indelible::power::{Before, Explorer, History, Model};
+/// use std::time::Duration;
+///
+/// let explorer = Explorer::new(
+///     || Word::new(0),
+///     |region, log| {
+///         for n in 1..=2 {
+///             log.begin(n);
+///             region.transact(|tx, count| Ok(tx.store(count, n)))?;
+///             log.acknowledge();
+///         }
+///         Ok(())
+///     },
+///     |count: &Word<u64>, history: &History<u64>| {
+///         let least = history.acknowledged().last().copied().unwrap_or(0);
+///         assert!(count.get() >= least, "{} after {least} was acknowledged", count.get());
+///     },
+/// )
+/// // The region.
+/// .len(1 << 20)
+/// .journal_words(8)
+/// .creation(Before::Rubbish) // it is made on a device that was used otherwise
+/// // The machine.
+/// .model(Model::X86) // a line's stores survive in their order
+/// .file_system() // opening makes durable what is visible
+/// // The crashes.
+/// .depth(3)
+/// .kills(false)
+/// // The budget.
+/// .max_images(100_000)
+/// .max_time(Duration::from_secs(60))
+/// .seed(7)
+/// .threads(1)
+/// .progress(false);
+/// println!("{}", explorer.run().assert());
+/// ```
 pub struct Explorer<R: Persistent, E = ()> {
     root: Box<dyn Fn() -> R + Send + Sync>,
     workload: Workload<R, E>,
@@ -137,6 +176,26 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// what was begun and acknowledged before the crash. It fails by panicking (with `assert!` and the like)
     /// or by answering an `Err`. A workload whose functions have an error type of their own converts it, by
     /// `.map_err(indelible::Error::other)`.
+    ///
+    /// ```
+    /// use indelible::Word;
+    /// use indelible::power::{Explorer, History};
+    ///
+    /// let explorer = Explorer::new(
+    ///     || Word::new(0), // the root at first
+    ///     |region, log| {
+    ///         log.begin(1);
+    ///         region.transact(|tx, count| Ok(tx.store(count, 1)))?;
+    ///         log.acknowledge();
+    ///         Ok(())
+    ///     },
+    ///     |count: &Word<u64>, history: &History<u64>| match (history.acknowledged().len(), count.get()) {
+    ///         (0, 0 | 1) | (1, 1) => Ok(()),
+    ///         (acknowledged, found) => Err(format!("{found} after {acknowledged} acknowledgements")),
+    ///     },
+    /// );
+    /// assert!(explorer.run().failure().is_none());
+    /// ```
     pub fn new<V: Verdict>(
         root: impl Fn() -> R + Send + Sync + 'static,
         workload: impl Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync + 'static,
@@ -165,6 +224,37 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
 
     /// Runs after each recovery, and crashes are explored in it too (while [`Explorer::depth`] allows): what a
     /// program does when it goes on.
+    ///
+    /// The program starts again, and counts on from what it finds:
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// let explorer = explorer().then(|region, log| {
+    ///     let found = region.root().get();
+    ///     log.begin(found); // what an earlier crash interrupted is there, as it turns out
+    ///     log.begin(found + 1);
+    ///     region.transact(|tx, count| Ok(tx.store(count, found + 1)))?;
+    ///     log.acknowledge();
+    ///     Ok(())
+    /// });
+    /// assert!(explorer.run().assert().is_exhaustive());
+    /// ```
     pub fn then(
         mut self,
         workload: impl Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync + 'static,
@@ -187,6 +277,29 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     }
 
     /// Which values survive; [`Model::Word8`] by default.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History, Model}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// for model in [Model::Word8, Model::X86, Model::Eadr] {
+    ///     println!("{}", explorer().model(model).run().assert());
+    /// }
+    /// ```
     pub fn model(mut self, model: Model) -> Self {
         self.model = model;
         self
@@ -214,6 +327,27 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
 
     /// Explores the making of the region too, on memory that held something before. A crash may then leave no
     /// region at all, as long as the workload has not begun.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Before, Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// let _ = explorer().creation(Before::Zeros).run().assert(); // as in a new file
+    /// ```
     pub fn creation(mut self, before: Before) -> Self {
         self.creation = Some(before);
         self
@@ -234,6 +368,29 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
 
     /// After so many images the rest is sampled: a few images of each crash of the workload, and no crashes
     /// inside recovery. The report says so. Four million by default.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// let report = explorer().max_images(10).seed(7).run().assert();
+    /// assert!(!report.is_exhaustive());
+    /// println!("{report}"); // … not exhaustive (… images sampled with seed 7, …)
+    /// ```
     pub fn max_images(mut self, images: u64) -> Self {
         self.max_images = images;
         self
@@ -262,21 +419,89 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// # Panics
     ///
     /// If the workload itself answers an error: nothing is known then.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// let report = explorer().run();
+    /// assert!(report.is_exhaustive(), "{report}");
+    /// ```
     pub fn run(&self) -> Report {
         let recording = self.record();
         self.explore(&recording, Mutation::default(), self.progress).0
     }
 
     /// The trace of the workload.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Explorer::run`].
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// // What a change of the workload costs can be seen before anything is explored.
+    /// let trace = explorer().trace();
+    /// println!("{} fences, {} lines flushed", trace.fences(), trace.flushed_lines());
+    /// ```
     pub fn trace(&self) -> Trace {
         Trace { events: self.record().events }
     }
 
-    /// Runs one image again, as a failure's report names it.
+    /// Runs one image again, as a failure's report names it; `None` where nothing goes wrong.
     ///
     /// # Panics
     ///
-    /// If `seed` is not of the form that reports print. `None` is the answer where nothing goes wrong.
+    /// If `seed` is not of the form that reports print, and as for [`Explorer::run`].
+    ///
+    /// ```
+    /// # use indelible::{Persistent, Word, power::{Explorer, History}};
+    /// # #[derive(Persistent, Default)] #[repr(C)] struct Pair { a: Word<u64>, b: Word<u64> }
+    /// # fn explorer() -> Explorer<Pair> {
+    /// #     Explorer::new(
+    /// #         Pair::default,
+    /// #         |region, _| {
+    /// #             region.transact(|tx, pair| Ok(tx.store(&pair.a, 1)))?;
+    /// #             region.transact(|tx, pair| Ok(tx.store(&pair.b, 1)))
+    /// #         },
+    /// #         |pair: &Pair, _: &History<()>| assert_eq!(pair.a.get(), pair.b.get(), "one without the other"),
+    /// #     )
+    /// # }
+    /// let seed = explorer().run().failure().expect("two transactions for what belongs together").seed();
+    /// // Later, in a debugger, or when it should be mended:
+    /// let again = explorer().replay(&seed).expect("it is still wrong");
+    /// assert!(again.message().contains("one without the other"));
+    /// ```
     pub fn replay(&self, seed: &str) -> Option<Failure> {
         let recording = self.record();
         let crashes = self.crashes(&recording.events);

@@ -6,6 +6,27 @@ use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 /// What had been begun, and what of it acknowledged, when the crash came.
+///
+/// A check that knows what may be there, and what must:
+///
+/// ```
+/// # use indelible::{Word, power::{Explorer, History}};
+/// fn check(count: &Word<u64>, history: &History<u64>) {
+///     let found = count.get();
+///     let least = history.acknowledged().last().copied().unwrap_or(0);
+///     let most = history.begun().last().copied().unwrap_or(0);
+///     assert!((least..=most).contains(&found), "{found}, and {:?} was on its way", history.in_flight());
+/// }
+/// # let workload = |region: &mut indelible::Region<_, _>, log: &indelible::power::Log<u64>| {
+/// #     for n in 1..=2 {
+/// #         log.begin(n);
+/// #         region.transact(|tx, count| Ok(tx.store(count, n)))?;
+/// #         log.acknowledge();
+/// #     }
+/// #     Ok(())
+/// # };
+/// # let _ = Explorer::new(|| Word::new(0), workload, check).run().assert();
+/// ```
 #[derive(Clone, Debug)]
 pub struct History<E> {
     begun: Vec<E>,
@@ -67,6 +88,30 @@ impl<E: Clone> History<E> {
 }
 
 /// What a workload says to [`History`]: that it begins something, and that all it began is done.
+///
+/// A server that answers its client when a transaction has committed acknowledges there:
+///
+/// ```
+/// use indelible::{Region, Result, Word};
+/// use indelible::power::{self, History, Log, Recorder};
+///
+/// fn serve(region: &mut Region<Word<u64>, Recorder>, log: &Log<u64>) -> Result<()> {
+///     for request in [5, 7] {
+///         log.begin(request);
+///         region.transact(|tx, sum| Ok(tx.store(sum, tx.load(sum) + request)))?;
+///         log.acknowledge(); // the answer is sent
+///     }
+///     assert_eq!(log.count(), 2);
+///     Ok(())
+/// }
+///
+/// let check = |sum: &Word<u64>, history: &History<u64>| {
+///     let least: u64 = history.acknowledged().iter().sum();
+///     let most: u64 = history.begun().iter().sum();
+///     assert!(sum.get() == least || sum.get() == most);
+/// };
+/// let report = power::explore(|| Word::new(0), serve, check);
+/// ```
 pub struct Log<E> {
     recorder: Recorder,
     history: Mutex<History<E>>,
@@ -112,6 +157,13 @@ impl<E: Clone> Log<E> {
 }
 
 /// What a check answers: nothing (it panics where something is wrong), or a `Result`.
+///
+/// ```
+/// use indelible::power::Verdict;
+///
+/// assert_eq!(().verdict(), Ok(()));
+/// assert_eq!(Err::<(), _>("a payment is lost").verdict(), Err("a payment is lost".to_string()));
+/// ```
 pub trait Verdict {
     /// The complaint, if there is one.
     fn verdict(self) -> Result<(), String>;

@@ -118,24 +118,115 @@ impl<E: Clone + 'static> MappingExplorer<E> {
     }
 
     /// Which values survive; [`Model::Word8`] by default.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer, Model}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]).fence()?;
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// let _ = explorer().model(Model::Eadr).run().assert(); // on a machine whose caches are persistent
+    /// ```
     pub fn model(mut self, model: Model) -> Self {
         self.model = model;
         self
     }
 
     /// How many crashes in a row, 2 by default: the second strikes recovery, in `check`.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]).fence()?;
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// let _ = explorer().depth(1).run().assert(); // recovery changes nothing, so that no crash matters in it
+    /// ```
     pub fn depth(mut self, crashes: usize) -> Self {
         self.depth = crashes.max(1);
         self
     }
 
     /// After so many images the rest is sampled, 64 of each crash, and the report says so. A million by default.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]).fence()?;
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// let report = explorer().max_images(2).seed(7).run().assert();
+    /// assert!(!report.is_exhaustive());
+    /// ```
     pub fn max_images(mut self, images: u64) -> Self {
         self.max_images = images;
         self
     }
 
     /// Where sampling starts.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]).fence()?;
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// for seed in 1..=3 {
+    ///     let _ = explorer().max_images(2).seed(seed).run().assert(); // other images each time
+    /// }
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -158,6 +249,29 @@ impl<E: Clone + 'static> MappingExplorer<E> {
     /// # Panics
     ///
     /// If the workload fails with nothing left out.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]).fence()?;
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// let mutants = explorer().mutants();
+    /// assert!(mutants.noticed().count() >= 2, "{mutants}"); // the record's flush, and its fence
+    /// ```
     pub fn mutants(&self) -> Mutants {
         let recording = self.record();
         let _ = self.explore(&recording, None).assert();
@@ -177,6 +291,31 @@ impl<E: Clone + 'static> MappingExplorer<E> {
     /// # Panics
     ///
     /// If `seed` is not of the form that reports print.
+    ///
+    /// ```
+    /// # use indelible::{mapping::Mapping, power::{History, MappingExplorer}};
+    /// # fn explorer() -> MappingExplorer {
+    /// #     MappingExplorer::new(
+    /// #         4096,
+    /// #         |_| Ok(()),
+    /// #         |mapping, _| {
+    /// #             let [word, record] = mapping.parts([0..8, 64..80])?;
+    /// #             let record = record.copy(&[7; 16]);
+    /// #             word.store(1).fence()?;
+    /// #             drop(record);
+    /// #             Ok(())
+    /// #         },
+    /// #         |mapping, _: &History<()>| {
+    /// #             let bytes = mapping.bytes();
+    /// #             assert!(bytes[0] == 0 || bytes[64..80] == [7; 16], "published, and not whole");
+    /// #         },
+    /// #     )
+    /// # }
+    /// // A fence is missing between the record and the word that publishes it.
+    /// let seed = explorer().run().failure().expect("it is not whole").seed();
+    /// let again = explorer().replay(&seed).expect("it is still wrong");
+    /// assert!(again.message().contains("not whole"));
+    /// ```
     pub fn replay(&self, seed: &str) -> Option<Failure> {
         let recording = self.record();
         let mut last: Option<(Start<E>, Run)> = None;

@@ -164,6 +164,15 @@ use crate::region::{Region, create};
 /// # Errors
 ///
 /// [`Error::AddressSpace`](crate::Error::AddressSpace).
+///
+/// ```
+/// use indelible::{Word, power};
+///
+/// let mut region = power::region(1 << 20, Word::new(0))?;
+/// region.transact(|tx, count| Ok(tx.store(count, 1)))?;
+/// println!("{} fences so far", region.medium().trace().fences());
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[track_caller]
 pub fn region<R: Persistent>(len: u64, root: R) -> Result<Region<R, Recorder>> {
     let (layout, text) = create::plan::<R>(1024, 1);
@@ -179,6 +188,16 @@ pub fn region<R: Persistent>(len: u64, root: R) -> Result<Region<R, Recorder>> {
 ///
 /// [`Error::BadMappingLength`](crate::Error::BadMappingLength),
 /// [`Error::AddressSpace`](crate::Error::AddressSpace).
+///
+/// ```
+/// use indelible::power;
+///
+/// let mut mapping = power::mapping(4096)?;
+/// let record = mapping.part(64..128)?.copy_persist(&[7; 64])?;
+/// drop(record);
+/// assert_eq!(mapping.medium().trace().fences(), 1);
+/// # Ok::<(), indelible::Error>(())
+/// ```
 pub fn mapping(len: u64) -> Result<Mapping<Recorder>> {
     let len = crate::mapping::open::check_len(len)?;
     Ok(Mapping::on(Recorder::zeroed(len, len)?))
@@ -190,6 +209,25 @@ pub fn mapping(len: u64) -> Result<Mapping<Recorder>> {
 /// # Panics
 ///
 /// With the whole story, if `check` fails on an image or recovery does.
+///
+/// ```
+/// use indelible::Word;
+/// use indelible::power::{self, History};
+///
+/// let report = power::explore(
+///     || Word::new(0),
+///     |region, log| {
+///         log.begin(1);
+///         region.transact(|tx, count| Ok(tx.store(count, 1)))?;
+///         log.acknowledge();
+///         Ok(())
+///     },
+///     |count: &Word<u64>, history: &History<u64>| {
+///         assert!(count.get() == 1 || history.acknowledged().is_empty(), "acknowledged, and lost");
+///     },
+/// );
+/// assert!(report.is_exhaustive());
+/// ```
 #[track_caller]
 pub fn explore<R, E, V>(
     root: impl Fn() -> R + Send + Sync + 'static,

@@ -8,6 +8,33 @@ use crate::persistent::Persistent;
 use std::fmt;
 
 /// A flush or fence that was left out, and what came of it.
+///
+/// ```
+/// # use indelible::{Word, power::{Explorer, History}};
+/// # fn explorer() -> Explorer<Word<u64>, u64> {
+/// #     Explorer::new(
+/// #         || Word::new(0),
+/// #         |region, log| {
+/// #             for n in 1..=2 {
+/// #                 log.begin(n);
+/// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+/// #                 log.acknowledge();
+/// #             }
+/// #             Ok(())
+/// #         },
+/// #         |count: &Word<u64>, history: &History<u64>| {
+/// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+/// #         },
+/// #     )
+/// # }
+/// let mutants = explorer().mutants();
+/// for mutant in mutants.survivors() {
+///     let who = if mutant.is_explicit() { "the program" } else { "the crate" };
+///     println!("nobody missed {}, made by {who} at {}", mutant.what(), mutant.site());
+/// }
+/// let mutant = mutants.noticed().next().expect("a commit without its fence is noticed");
+/// println!("without {}: {}", mutant.what(), mutant.failure().expect("it was noticed").message());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mutant {
     what: String,
@@ -59,6 +86,32 @@ impl Mutant {
 }
 
 /// What [`Explorer::mutants`] found.
+///
+/// ```
+/// # use indelible::{Word, power::{Explorer, History}};
+/// # fn explorer() -> Explorer<Word<u64>, u64> {
+/// #     Explorer::new(
+/// #         || Word::new(0),
+/// #         |region, log| {
+/// #             for n in 1..=2 {
+/// #                 log.begin(n);
+/// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+/// #                 log.acknowledge();
+/// #             }
+/// #             Ok(())
+/// #         },
+/// #         |count: &Word<u64>, history: &History<u64>| {
+/// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+/// #         },
+/// #     )
+/// # }
+/// let mutants = explorer().mutants();
+/// assert!(mutants.is_exhaustive());
+/// assert!(mutants.noticed().count() > 0);
+/// assert_eq!(mutants.redundant().count(), 0, "a flush or fence that could be left out:\n{mutants}");
+/// assert_eq!(mutants.unchecked().count(), 0, "a commit that the check does not look for:\n{mutants}");
+/// println!("{} survived, all of them the crate's own", mutants.survivors().count());
+/// ```
 #[must_use = "look at `survivors`"]
 pub struct Mutants {
     pub(super) all: Vec<Mutant>,
@@ -135,6 +188,27 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// # Panics
     ///
     /// If the workload fails with nothing left out.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// println!("{}", explorer().mutants()); // so many left out one by one, so many noticed
+    /// ```
     pub fn mutants(&self) -> Mutants {
         let recording = self.record();
         let (report, sites) = self.explore(&recording, Mutation::default(), false);

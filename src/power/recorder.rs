@@ -218,6 +218,15 @@ impl Recorder {
     }
 
     /// What was recorded so far.
+    ///
+    /// ```
+    /// # use indelible::{Word, power};
+    /// let mut region = power::region(1 << 20, Word::new(0))?;
+    /// let before = region.medium().trace();
+    /// region.transact(|tx, count| Ok(tx.store(count, 1)))?;
+    /// assert_eq!(region.medium().trace().since(&before).fences(), 1); // one word costs one fence
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     pub fn trace(&self) -> Trace {
         Trace { events: self.state().events.clone() }
     }
@@ -589,6 +598,27 @@ impl MediumImpl for Recorder {
 }
 
 /// What a [`Recorder`] saw, in order.
+///
+/// ```
+/// use indelible::power::{self, EventKind};
+/// use indelible::Link;
+///
+/// let mut region = power::region(1 << 20, Link::<u64>::null())?;
+/// let before = region.medium().trace();
+/// region.transact(|tx, slot| {
+///     let new = tx.persist(tx.alloc(7)?)?;
+///     tx.publish(slot, new);
+///     Ok(())
+/// })?;
+/// let insert = region.medium().trace().since(&before);
+/// println!("{} lines flushed, {} fences", insert.flushed_lines(), insert.fences());
+/// for event in insert.events() {
+///     if event.kind == EventKind::Fence {
+///         println!("a fence for line {}", event.origin.line());
+///     }
+/// }
+/// # Ok::<(), indelible::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Trace {
     pub(crate) events: Vec<Event>,

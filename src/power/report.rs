@@ -142,6 +142,29 @@ impl FromStr for Step {
 }
 
 /// An image on which recovery or the check went wrong, and the shortest story for it.
+///
+/// ```
+/// # use indelible::{Persistent, Word, power::{Explorer, History}};
+/// # #[derive(Persistent, Default)] #[repr(C)] struct Pair { a: Word<u64>, b: Word<u64> }
+/// # fn explorer() -> Explorer<Pair> {
+/// #     Explorer::new(
+/// #         Pair::default,
+/// #         |region, _| {
+/// #             region.transact(|tx, pair| Ok(tx.store(&pair.a, 1)))?;
+/// #             region.transact(|tx, pair| Ok(tx.store(&pair.b, 1)))
+/// #         },
+/// #         |pair: &Pair, _: &History<()>| assert_eq!(pair.a.get(), pair.b.get(), "one without the other"),
+/// #     )
+/// # }
+/// let report = explorer().run();
+/// let failure = report.failure().expect("two transactions for what belongs together");
+/// println!("{}", failure.message()); // … one without the other
+/// println!("power fails at {:?}", failure.crash_at());
+/// println!("lost: {:?}, survived: {:?}", failure.lost_at(), failure.survived_at());
+/// println!("noticed at {:?}", failure.found_at());
+/// println!("to see it again: explorer.replay({:?})", failure.seed());
+/// assert!(failure.message().contains("one without the other"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub(crate) message: String,
@@ -331,6 +354,32 @@ impl Size {
 }
 
 /// What an exploration found.
+///
+/// ```
+/// # use indelible::{Word, power::{Explorer, History}};
+/// # fn explorer() -> Explorer<Word<u64>, u64> {
+/// #     Explorer::new(
+/// #         || Word::new(0),
+/// #         |region, log| {
+/// #             for n in 1..=2 {
+/// #                 log.begin(n);
+/// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+/// #                 log.acknowledge();
+/// #             }
+/// #             Ok(())
+/// #         },
+/// #         |count: &Word<u64>, history: &History<u64>| {
+/// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+/// #         },
+/// #     )
+/// # }
+/// let report = explorer().run().assert();
+/// println!("{} crash points, {} images in {:.1} s", report.crash_points(), report.images(), report.seconds());
+/// for size in report.sizes() {
+///     println!("{} of 10^{:.0} images could be told apart", size.tried, size.log10);
+/// }
+/// assert!(report.failure().is_none() && report.is_exhaustive());
+/// ```
 #[must_use = "look at `failure`, or call `assert`"]
 pub struct Report {
     pub(crate) failure: Option<Failure>,
@@ -385,6 +434,27 @@ impl Report {
     /// # Panics
     ///
     /// As said.
+    ///
+    /// ```
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// let _ = explorer().run().assert(); // as a test ends
+    /// ```
     #[track_caller]
     pub fn assert(self) -> Self {
         assert!(self.failure.is_none(), "{self}");
@@ -392,6 +462,27 @@ impl Report {
     }
 
     /// The recorded workload as a picture, with the failure's crash marked if there is one.
+    ///
+    /// ```no_run
+    /// # use indelible::{Word, power::{Explorer, History}};
+    /// # fn explorer() -> Explorer<Word<u64>, u64> {
+    /// #     Explorer::new(
+    /// #         || Word::new(0),
+    /// #         |region, log| {
+    /// #             for n in 1..=2 {
+    /// #                 log.begin(n);
+    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
+    /// #                 log.acknowledge();
+    /// #             }
+    /// #             Ok(())
+    /// #         },
+    /// #         |count: &Word<u64>, history: &History<u64>| {
+    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
+    /// #         },
+    /// #     )
+    /// # }
+    /// std::fs::write("crash.svg", explorer().run().svg()).unwrap();
+    /// ```
     pub fn svg(&self) -> String {
         let crash = self.failure.as_ref().and_then(|failure| failure.steps.first()).map(|step| step.crash);
         super::svg::timeline(&self.base, &self.events, crash)
