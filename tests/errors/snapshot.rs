@@ -190,7 +190,7 @@ fn the_book_shows_the_errors_of_real_hardware_as_they_are() {
         .filter_map(|body| body.split_once('\n').map(|(variant, text)| (variant.to_string(), plain(text))))
         .collect();
     let mut shown = std::collections::BTreeSet::new();
-    for block in page.split("```text\n").skip(1) {
+    for block in page.split("```text,wrap\n").skip(1) {
         let text = plain(block.split("\n```").next().unwrap_or_default());
         let found = known.iter().find(|(_, known)| *known == text);
         shown.insert(found.unwrap_or_else(|| panic!("no such error: {text}")).0.clone());
