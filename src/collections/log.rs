@@ -130,6 +130,16 @@ impl Log {
     /// # Panics
     ///
     /// As for [`Log::create`], and if `first` is above 2^62.
+    ///
+    /// ```
+    /// # use indelible::{collections::Log, Region};
+    /// # let mut region = Region::new(1 << 20, Log::new())?;
+    /// // A follower that was sent a state in which record 1,000 is applied already.
+    /// region.transact(|tx, log| log.create_from(tx, 4096, 1001))?;
+    /// let number = region.transact(|tx, log| log.append(tx, b"the next"))?;
+    /// assert_eq!((number, region.root().first_seq()), (1001, Some(1001)));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
     #[track_caller]
     pub fn create_from<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64, first: u64) -> Result<()> {
         let ring = tx.alloc_ring(capacity, first)?;
