@@ -56,7 +56,8 @@ impl<M: FileMedium + Writable> Mapping<M> {
     /// Makes a file of `len` bytes at `path`, where nothing may be. `first` writes what it is to hold at first,
     /// into zeros; only then, whole and durable, the file gets its name. So nobody ever finds it half made.
     ///
-    /// The file gets real blocks and mode `0o600` ([`Options::mode`]), and never another length.
+    /// The file gets real blocks and mode `0o600` ([`Options::mode`]), and never another length. On return the
+    /// file, its name and what `first` wrote are durable.
     ///
     /// # Safety
     ///
@@ -70,8 +71,6 @@ impl<M: FileMedium + Writable> Mapping<M> {
     /// # Panics
     ///
     /// When `first` does, with the same consequence, and if it exchanges the mapping that it is given for another.
-    ///
-    /// On return the file, its name and what `first` wrote are durable.
     ///
     /// ```
     /// # use indelible::{mapping::Mapping, medium::PageCache};
