@@ -244,6 +244,11 @@ impl Log {
     ///
     /// As for [`Log::append`]. None of them is appended then.
     ///
+    /// # Panics
+    ///
+    /// As for [`Log::append`]; when the iterator does, and if it changes this log. It may use the transaction
+    /// otherwise. Nothing is appended then, also where the panic is caught.
+    ///
     /// ```
     /// # use indelible::{collections::Log, Region};
     /// # let mut region = Region::new(1 << 20, Log::new())?;
@@ -259,18 +264,7 @@ impl Log {
         tx: &Tx<'t, M>,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<u64> {
-        // The iterator may use the transaction, or panic: nothing is staged before it has come to its end, or to
-        // more than there can be room for.
-        let mut room = self.capacity_seen(tx);
-        let mut all: Vec<&[u8]> = Vec::new();
-        for record in records {
-            all.push(record);
-            match room.checked_sub(ring::batch_len(record.len())) {
-                Some(rest) => room = rest,
-                None => break,
-            }
-        }
-        tx.ring_append(self.ring(tx, 0)?, all)
+        tx.ring_append(self.ring(tx, 0)?, records)
     }
 
     /// Removes the records before number `seq` when the transaction commits: `seq` is the first that stays.
@@ -392,11 +386,6 @@ impl Log {
     /// Bytes in use, with what was left unused at the end of the ring because a record did not fit there.
     pub fn used(&self) -> u64 {
         self.ring.get().map_or(0, Ring::used)
-    }
-
-    /// Bytes of the ring as the transaction sees it.
-    fn capacity_seen<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) -> usize {
-        tx.get(&self.ring).map_or(0, Ring::capacity)
     }
 
     /// The ring as the transaction sees it.
