@@ -448,14 +448,6 @@ impl Error {
         }
     }
 
-    /// For an error while a region is made or opened: there is no region yet that could be poisoned.
-    pub(crate) fn before_open(self, path: &Path) -> Self {
-        match self {
-            Error::Poisoned { reason } => Error::NotWrittenBack { path: path.to_path_buf(), reason },
-            other => other,
-        }
-    }
-
     /// The error for something in the file that is not as it was written.
     pub(crate) fn damaged(
         path: &Path,

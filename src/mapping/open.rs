@@ -201,7 +201,7 @@ pub(crate) fn settle<M: Medium>(medium: &M, origin: Origin) -> Result<()> {
     if !medium.settle()? {
         let map = medium.map();
         medium.flush(map.pointer(0).as_ptr(), map.len(), origin);
-        medium.fence(origin)?;
+        medium.fence_at_open(origin)?;
     }
     Ok(())
 }

@@ -176,6 +176,18 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     #[track_caller]
     fn fence(&self, origin: Origin) -> Result<()>;
 
+    /// The same while a region or mapping is made or opened: there is none yet that a failure could poison.
+    #[inline(always)]
+    #[track_caller]
+    fn fence_at_open(&self, origin: Origin) -> Result<()> {
+        match self.fence(origin) {
+            Err(Error::Poisoned { reason }) => {
+                Err(Error::NotWrittenBack { path: self.path().to_path_buf(), reason })
+            }
+            other => other,
+        }
+    }
+
     /// Makes the region longer; what was there keeps its address. Durable on return.
     fn grow(&self, len: usize) -> Result<()>;
 

@@ -52,8 +52,7 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
     file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let engine =
-        build(&medium, layout, &text, root, Location::caller()).map_err(|error| error.before_open(path))?;
+    let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
     Ok(Region::new_parts(medium, engine, false))
 }
@@ -82,8 +81,7 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     if medium.map().load(0) == MAGIC {
         return Err(Error::DeviceInUse { path: path.to_path_buf() });
     }
-    let engine =
-        build(&medium, layout, text, root, Location::caller()).map_err(|error| error.before_open(path))?;
+    let engine = build(&medium, layout, text, root, Location::caller())?;
     Ok(Region::new_parts(medium, engine, false))
 }
 
@@ -119,11 +117,11 @@ pub(crate) fn build<R: Persistent, M: MediumImpl>(
     flush_range(medium, Layout::SCHEMA, text.len(), origin);
     place_root(medium, &layout, root, origin);
     flush_range(medium, 0, LINE, origin);
-    medium.fence(origin)?;
+    medium.fence_at_open(origin)?;
 
     medium.store(0, MAGIC, origin);
     flush_range(medium, 0, 8, origin);
-    medium.fence(origin)?;
+    medium.fence_at_open(origin)?;
 
     let heap = super::heap::Heap::new(layout.heap()..map.len());
     Ok(Engine::new(layout, heap, Journal::new(layout, 0)))

@@ -57,8 +57,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     file.check_bad_blocks(options)?;
     let (stat, id) = (file.stat, layout.region_id);
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
-    let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())
-        .map_err(|error| error.before_open(path))?;
+    let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())?;
     let mut new = Region::new_parts(medium, engine, false);
     fill(old.root(), &mut new)?;
     new.engine.check_poison()?;

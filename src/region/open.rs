@@ -27,8 +27,7 @@ pub(crate) fn open_file<R: Persistent, M: FileMedium>(
 ) -> Result<Region<R, M>> {
     let medium: M = attach(file, options)?;
     let exact_len = medium.file().exact_len;
-    let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())
-        .map_err(|error| error.before_open(medium.path()))?;
+    let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())?;
     Ok(Region::new_parts(medium, engine, recovered))
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
             medium.flush(map.pointer(slot).as_ptr(), layout.slot(1) - layout.slot(0), origin);
         }
         if !journal.records.is_empty() && !medium.leaves_out(Rule::SlotsFirst) {
-            medium.fence(origin)?;
+            medium.fence_at_open(origin)?;
         }
     }
     let flush = !durable && !medium.leaves_out(Rule::FlushWalk);
@@ -110,14 +109,14 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
         flush_words(medium, record.entries.iter().map(|&(at, _)| at), origin);
     }
     if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
-        medium.fence(origin)?;
+        medium.fence_at_open(origin)?;
     }
     super::rings::settle(medium, &rings, origin);
     let number = journal.highest + u64::from(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     flush_word(medium, layout.retired(), origin);
     Mark::in_use(medium.shutdowns()).store(medium, origin);
-    medium.fence(origin)?;
+    medium.fence_at_open(origin)?;
     Ok((Engine::new(layout, heap, Journal::new(layout, number)), found.is_in_use()))
 }
 

@@ -285,6 +285,7 @@ impl Options {
     /// assert_eq!(region.root().hits.get(), 3);
     /// # Ok::<(), indelible::Error>(())
     /// ```
+    #[track_caller]
     pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
         self.check()?;
         super::open::open(path.as_ref(), self)
@@ -311,6 +312,7 @@ impl Options {
     /// assert_eq!(region.root().hits.get(), 0);
     /// # Ok::<(), indelible::Error>(())
     /// ```
+    #[track_caller]
     pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,
@@ -342,6 +344,7 @@ impl Options {
     /// assert_eq!(region.root().hits.get(), 0);
     /// # Ok::<(), indelible::Error>(())
     /// ```
+    #[track_caller]
     pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,
@@ -397,6 +400,7 @@ impl Options {
     /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
     /// # Ok::<(), indelible::Error>(())
     /// ```
+    #[track_caller]
     pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
         &self,
         path: impl AsRef<Path>,

@@ -4,7 +4,7 @@ use crate::work::{Key, VALUE};
 use heed::types::Bytes;
 use indelible::collections::{BTreeMap, HashMap};
 use indelible::medium::Emulated;
-use indelible::{Committed, Region};
+use indelible::{Committed, Persistent, Region, Result, Tx};
 use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::SliceRandom};
 use std::path::Path;
@@ -39,6 +39,17 @@ impl<K: Key> Tree<K> {
     }
 }
 
+/// Inserts these entries, a hundred in a transaction.
+fn in_hundreds<R: Persistent, E>(
+    region: &mut Region<R, Emulated>,
+    entries: &[E],
+    insert: impl for<'t> Fn(&Tx<'t, Emulated>, &'t R, &E) -> Result<()>,
+) {
+    for entries in entries.chunks(100) {
+        region.transact(|tx, map| entries.iter().try_for_each(|entry| insert(tx, map, entry))).unwrap();
+    }
+}
+
 impl<K: Key> Store<K> for Tree<K> {
     fn load(&mut self, entries: &[(K, Value)]) {
         match self.1 {
@@ -49,13 +60,9 @@ impl<K: Key> Store<K> for Tree<K> {
             Load::Shuffled => {
                 let mut entries: Vec<&(K, Value)> = entries.iter().collect();
                 entries.shuffle(&mut StdRng::seed_from_u64(2));
-                for entries in entries.chunks(100) {
-                    self.0
-                        .transact(|tx, map| {
-                            entries.iter().try_for_each(|(key, value)| map.insert(tx, key, value).map(drop))
-                        })
-                        .unwrap();
-                }
+                in_hundreds(&mut self.0, &entries, |tx, map, (key, value)| {
+                    map.insert(tx, key, value).map(drop)
+                });
             }
         }
     }
@@ -107,13 +114,7 @@ impl<K: Key> Hash<K> {
 
 impl<K: Key> Store<K> for Hash<K> {
     fn load(&mut self, entries: &[(K, Value)]) {
-        for entries in entries.chunks(100) {
-            self.0
-                .transact(|tx, map| {
-                    entries.iter().try_for_each(|(key, value)| map.insert(tx, key, value).map(drop))
-                })
-                .unwrap();
-        }
+        in_hundreds(&mut self.0, entries, |tx, map, (key, value)| map.insert(tx, key, value).map(drop));
     }
     fn get(&self, key: &K) -> Option<u8> {
         self.0.root().get(&Committed, key).map(|value| value[0])

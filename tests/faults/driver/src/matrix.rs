@@ -258,6 +258,12 @@ fn may_be(job: &Job, errno: &str, outcome: &str) -> Result<(), String> {
         "Poisoned" | "OutcomeUnknown" if syncs => Ok(()),
         _ if syncs => Err(format!("{outcome} after a failed sync")),
         "Poisoned" if matches!(job.scenario.act, Act::Change(..)) => Err("poisoned for nothing".to_string()),
+        // In a migration transactions run on the new region.
+        "Poisoned"
+            if matches!(job.scenario.act, Act::Open(..)) && !job.scenario.name.starts_with("migrate") =>
+        {
+            Err("poisoned, and there is no region to close".to_string())
+        }
         _ => Ok(()),
     }
 }
