@@ -328,6 +328,18 @@ mod tests {
     }
 
     #[test]
+    fn a_word_outside_or_across_a_boundary_is_refused() {
+        let map = Map::reserve(4 * PAGE).expect("address space");
+        map.extend_anonymous(2 * PAGE).expect("memory");
+        map.store(2 * PAGE - 8, 1);
+        // What is behind the length is reserved and not mapped.
+        for at in [2 * PAGE, 3 * PAGE, 4, 2 * PAGE - 4, usize::MAX - 7] {
+            let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| map.load(at)));
+            assert!(refused.is_err(), "{at:#x}");
+        }
+    }
+
+    #[test]
     fn anonymous_memory_that_ends_inside_a_large_page_keeps_what_is_there() {
         let map = Map::reserve_in_pages(32 * PAGE, HUGE, LARGE).expect("address space");
         for pages in [16, 17, 32] {

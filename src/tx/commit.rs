@@ -164,7 +164,8 @@ impl Engine {
     /// Commits what is pending. `unfenced`: something was flushed that no fence has followed.
     #[inline]
     pub(crate) fn commit<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
-        // What is most common, a word or nothing, needs few of the steps of `try_commit`.
+        // What is most common, a word or nothing, needs few of the steps of `try_commit`. (`owned` says it too where
+        // something was flushed, but for an allocation that failed.)
         let words_only = self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !unfenced;
         if words_only && self.journal.is_settled() && self.pending.changes().len() <= 1 {
             return self.commit_lone(medium, origin);
