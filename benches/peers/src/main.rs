@@ -12,8 +12,10 @@
 
 #[path = "../../../tests/dax/guest/src/count.rs"]
 mod count;
+mod drain;
 mod log;
 
+use drain::drain;
 use indelible::medium::Emulated;
 use indelible::state::Flushed;
 use indelible::{Link, Persistent, Pm, Region, Tx, Word};
@@ -151,12 +153,14 @@ const BATCH: u64 = 64;
 /// Nodes of the list and of the tree.
 const MANY: u64 = 1_000_000;
 
-/// Nanoseconds of one of so many calls.
+/// Nanoseconds of one of so many calls, all that they began included.
 fn time(from: u64, batch: u64, call: &mut dyn FnMut(u64)) -> f64 {
+    drain();
     let start = Instant::now();
     for n in from..from + batch {
         call(n);
     }
+    drain();
     start.elapsed().as_nanos() as f64 / batch as f64
 }
 

@@ -8,6 +8,10 @@
 //!
 //! `pmem_memcpy_persist` is given memory that this program owns, with room. It asks for no pool.
 
+#[path = "../drain.rs"]
+mod drain;
+
+use drain::drain;
 use indelible::mapping::Mapping;
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -59,11 +63,13 @@ fn main() -> indelible::Result<()> {
             for round in 0..rounds {
                 for turn in 0..4 {
                     let side = (turn + round) % 4;
+                    drain();
                     let begin = Instant::now();
                     for n in 0..batch {
                         let at = (place + n * step) % (QUARTER - (1 << 20) - 128) / 64 * 64;
                         copy(&mut mapping, side, side * QUARTER + at + offset, &source[..len]);
                     }
+                    drain();
                     times[side].push(begin.elapsed().as_nanos() as f64 / batch as f64);
                 }
                 place += batch * step;
