@@ -84,9 +84,7 @@ impl File {
                 continue;
             }
             let entries = &bytes[slot + 24..slot + 24 + 16 * count as usize];
-            let mut covered = count.to_le_bytes().to_vec();
-            covered.extend_from_slice(entries);
-            if xxh3_64_with_seed(&covered, id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) == sum {
+            if xxh3_64_with_seed(entries, id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) == sum {
                 records.push((number, slot, count));
             }
         }

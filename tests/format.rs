@@ -94,12 +94,11 @@ impl File {
     }
 
     fn record(&mut self, slot: usize, number: u64, entries: &[(usize, u64)]) {
-        let mut covered = vec![entries.len() as u64];
-        entries.iter().for_each(|&(at, value)| covered.extend([at as u64, value]));
-        let bytes: Vec<u8> = covered.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let words: Vec<u64> = entries.iter().flat_map(|&(at, value)| [at as u64, value]).collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let checksum = xxh3_64_with_seed(&bytes, ID ^ number.wrapping_mul(GOLDEN));
-        self.words(slot, &[number, covered[0], checksum]);
-        self.words(slot + 24, &covered[1..]);
+        self.words(slot, &[number, entries.len() as u64, checksum]);
+        self.words(slot + 24, &words);
     }
 
     /// A frame without its checksum; answers where that goes, and what it is.

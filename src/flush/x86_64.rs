@@ -59,9 +59,12 @@ fn xcr0() -> u64 {
 
 #[inline(always)]
 pub(super) fn flush_line(instruction: Instruction, at: *const u8) {
-    match instruction {
+    // Not an arm of the `match`, which is compiled to an indirect jump.
+    if instruction == Instruction::Clwb {
         // SAFETY: `Flusher::choose` found the instruction in CPUID; a flush changes nothing.
-        Instruction::Clwb => unsafe { asm!("clwb [{}]", in(reg) at, options(nostack, preserves_flags)) },
+        return unsafe { asm!("clwb [{}]", in(reg) at, options(nostack, preserves_flags)) };
+    }
+    match instruction {
         // SAFETY: as above.
         Instruction::ClflushOpt => unsafe {
             asm!("clflushopt [{}]", in(reg) at, options(nostack, preserves_flags))
@@ -70,8 +73,9 @@ pub(super) fn flush_line(instruction: Instruction, at: *const u8) {
         Instruction::Clflush => unsafe {
             asm!("clflush [{}]", in(reg) at, options(nostack, preserves_flags))
         },
-        Instruction::DcCvap => unreachable!("refused by Flusher::choose"),
         Instruction::Nothing => {}
+        Instruction::Clwb => unreachable!("done above"),
+        Instruction::DcCvap => unreachable!("refused by Flusher::choose"),
     }
 }
 

@@ -18,7 +18,6 @@ use std::fs::File;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use zerocopy::IntoBytes;
 
 /// Bytes in the smallest unit of a mapping, and of a region's length.
 pub(crate) const PAGE: usize = 4096;
@@ -39,6 +38,12 @@ pub(crate) struct Map {
     outer: (NonNull<u8>, usize),
     /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
     process: u32,
+}
+
+/// Not formatted in [`Map::pointer`], where the offset would then have to lie in memory, and be stored there each time.
+#[cold]
+fn outside(at: usize) -> ! {
+    panic!("offset {at:#x} is outside the region")
 }
 
 // SAFETY: the memory belongs to this value; `load` and `store` are atomic, and other accesses are `unsafe`.
@@ -211,7 +216,9 @@ impl Map {
     /// A pointer to the byte at this offset.
     #[inline]
     pub(crate) fn pointer(&self, at: usize) -> NonNull<u8> {
-        assert!(at <= self.len(), "offset {at:#x} is outside the region");
+        if at > self.len() {
+            outside(at);
+        }
         // SAFETY: inside the mapping, as was just checked.
         unsafe { self.base.add(at) }
     }
@@ -237,20 +244,15 @@ impl Map {
         self.word(at).store(value, Ordering::Relaxed);
     }
 
-    /// Changes the words from this offset on, each whole.
-    #[inline]
-    pub(crate) fn store_run(&self, at: usize, values: &[u64]) {
-        self.store_bytes(at, values.as_bytes());
-    }
-
     /// Changes words from this offset on, each whole, to these bytes; the last one is filled up with zeros.
     #[inline]
     pub(crate) fn store_bytes(&self, at: usize, bytes: &[u8]) {
         let end = at.checked_add(bytes.len());
         assert!(at.is_multiple_of(8) && end.is_some_and(|end| end <= self.len()));
         let (words, rest) = bytes.as_chunks();
+        let start = self.base.as_ptr().wrapping_add(at);
         for (index, &word) in words.iter().enumerate() {
-            let place = self.base.as_ptr().wrapping_add(at + index * 8);
+            let place = start.wrapping_add(index * 8);
             // SAFETY: as for `word`; all of them were checked at once.
             unsafe { AtomicU64::from_ptr(place.cast()) }.store(u64::from_ne_bytes(word), Ordering::Relaxed);
         }

@@ -150,8 +150,8 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// Stores words of the journal, one behind the other; `origin` says where the one at an index comes from.
     #[inline(always)]
     #[track_caller]
-    fn store_run(&self, at: usize, values: &[u64], _origin: impl Fn(usize) -> Origin) {
-        self.map().store_run(at, values);
+    fn store_run(&self, at: usize, words: &[u8], _origin: impl Fn(usize) -> Origin) {
+        self.map().store_bytes(at, words);
     }
 
     /// Stores bytes to published memory as words, each whole; the last is filled up with zeros.
@@ -205,7 +205,8 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// flush what it reads.
     fn settle(&self) -> Result<bool>;
 
-    /// Whether recovery must announce what it reads. The calls below do nothing otherwise.
+    /// Whether the explorer watches: where changes come from is noted for it, and recovery must announce what it
+    /// reads. The calls below do nothing otherwise.
     const OBSERVED: bool = false;
 
     /// Whether the explorer wants to see what happens without a rule of the commit protocol.

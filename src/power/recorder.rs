@@ -474,9 +474,9 @@ impl MediumImpl for Recorder {
     }
 
     #[track_caller]
-    fn store_run(&self, at: usize, values: &[u64], origin: impl Fn(usize) -> Origin) {
-        for (index, &value) in values.iter().enumerate() {
-            self.store(at + index * WORD, value, origin(index));
+    fn store_run(&self, at: usize, words: &[u8], origin: impl Fn(usize) -> Origin) {
+        for (index, word) in words.chunks(WORD).enumerate() {
+            self.store(at + index * WORD, Map::word_of(word), origin(index));
         }
     }
 

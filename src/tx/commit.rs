@@ -177,9 +177,11 @@ impl Engine {
     fn commit_lone<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         if let [change] = self.pending.changes()[..]
             && medium.map().load(change.at) != change.value
-            && let Err(error) = self.journal.commit_alone(medium, change, origin)
         {
-            return Err(self.outcome_unknown(error));
+            let from = self.pending.origin::<M>(change.at, origin);
+            if let Err(error) = self.journal.commit_alone(medium, change, from, origin) {
+                return Err(self.outcome_unknown(error));
+            }
         }
         self.pending.clear();
         Ok(())
@@ -187,19 +189,17 @@ impl Engine {
 
     #[inline(never)]
     fn commit_any<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
-        let result = self.try_commit(medium, unfenced, origin);
-        if result.is_ok() {
-            let abort = AbortOnPanic;
-            if !self.rings.is_empty() {
-                self.move_tails(medium);
-            }
-            for block in &self.doomed {
-                self.heap.free(block.at, block.size, block.align);
-            }
-            self.clear();
-            std::mem::forget(abort);
+        self.try_commit(medium, unfenced, origin)?;
+        let abort = AbortOnPanic;
+        if !self.rings.is_empty() {
+            self.move_tails(medium);
         }
-        result
+        for block in &self.doomed {
+            self.heap.free(block.at, block.size, block.align);
+        }
+        self.clear();
+        std::mem::forget(abort);
+        Ok(())
     }
 
     fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
@@ -214,14 +214,14 @@ impl Engine {
         let (mut frames, mut alone) = (0, false);
         if !self.rings.is_empty() {
             (frames, alone) = self.count_frames(words);
-            self.pending.changes().reserve(frames);
         }
-        self.journal.reserve(words + frames)?;
+        self.journal.check_room(words + frames)?;
 
         // Words in this transaction's own blocks: nothing reaches them yet.
         for change in &self.own_changes {
-            medium.store(change.at, change.value, change.origin);
-            medium.flush_line(medium.map().pointer(change.at).as_ptr(), change.origin);
+            let from = self.pending.origin::<M>(change.at, origin);
+            medium.store(change.at, change.value, from);
+            medium.flush_line(medium.map().pointer(change.at).as_ptr(), from);
             unfenced = true;
         }
         if !self.rings.is_empty() {
@@ -230,7 +230,7 @@ impl Engine {
             }
             self.write_frames(medium, alone);
             // What the record publishes, in the order of their offsets.
-            self.pending.changes().sort_unstable_by_key(|change| change.at);
+            self.pending.changes_mut().sort_unstable_by_key(|change| change.at);
             unfenced |= frames > 0;
             if alone {
                 return self.commit_frame(medium, origin);
@@ -247,7 +247,7 @@ impl Engine {
             }
             self.journal.fenced();
         }
-        match self.journal.commit(medium, self.pending.changes(), origin) {
+        match self.journal.commit(medium, &mut self.pending, origin) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.outcome_unknown(error)),
         }
@@ -300,7 +300,7 @@ impl Engine {
     fn settle_changes<M: Medium>(&mut self, medium: &M) {
         let map = medium.map();
         self.pending.sort();
-        let changes = self.pending.changes();
+        let changes = self.pending.changes_mut();
         if !self.doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
             changes.retain(|change| !holds(&self.doomed, change.at));
         }
@@ -310,22 +310,23 @@ impl Engine {
             self.own_changes.extend(changes.extract_if(.., |change| holds(&self.owned, change.at)));
             self.own_changes.retain(|change| map.load(change.at) != change.value);
         }
-        if self.journal.is_settled() {
-            changes.retain(|change| map.load(change.at) != change.value);
-            return;
-        }
-        let mut unsettled = self.journal.unsettled();
-        changes.retain(|change| {
-            while let [first, rest @ ..] = unsettled
-                && first.at < change.at
+        let changed = |unsettled: &mut &[Change], change: &Change| {
+            while let [first, rest @ ..] = *unsettled
+                && first.at <= change.at
             {
-                unsettled = rest;
+                *unsettled = rest;
+                if first.at == change.at {
+                    return first.value != change.value;
+                }
             }
-            match unsettled {
-                [first, ..] if first.at == change.at => first.value != change.value,
-                _ => map.load(change.at) != change.value,
-            }
-        });
+            map.load(change.at) != change.value
+        };
+        let mut unsettled = self.journal.unsettled();
+        // Mostly all of them change; to move none is faster.
+        if !changes.iter().all(|change| changed(&mut unsettled, change)) {
+            unsettled = self.journal.unsettled();
+            changes.retain(|change| changed(&mut unsettled, change));
+        }
     }
 
     /// Forgets the transaction and gives its blocks back.

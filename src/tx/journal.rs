@@ -7,6 +7,7 @@
 //! may it be retired, and the retirement shares the flush batch of a later commit. DESIGN section 6 has the
 //! eight rules; the numbers below refer to them.
 
+use super::pending::Pending;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::medium::{Map, MediumImpl, Origin};
@@ -15,7 +16,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-use zerocopy::IntoBytes;
+use zerocopy::{Immutable, IntoBytes};
 
 /// A rule of the commit protocol. The explorer can break each, on a recorder only, to show that it stands for
 /// a reason: everywhere else the question is answered at compile time.
@@ -77,13 +78,13 @@ pub enum Rule {
     ForgetSkipped,
 }
 
-/// A published word and the value it is to have.
-#[derive(Clone, Copy, Debug)]
+/// A published word and the value it is to have, as an entry of a record.
+#[derive(Clone, Copy, Debug, IntoBytes, Immutable)]
+#[repr(C)]
 pub(crate) struct Change {
     /// Offset of the word, in bytes.
     pub at: usize,
     pub value: u64,
-    pub origin: Origin,
 }
 
 /// A thread, told from every other of the process, also from one that has ended.
@@ -127,8 +128,6 @@ pub(crate) struct Journal {
     unfenced_ret: bool,
     /// The thread that flushed `applied` and `RET`.
     thread: ThreadNumber,
-    /// Scratch: the words of a record, and some of a longer one that was before it.
-    record: Vec<u64>,
 }
 
 impl Journal {
@@ -143,7 +142,6 @@ impl Journal {
             settled: true,
             unfenced_ret: false,
             thread: ThreadNumber::current(),
-            record: Vec::new(),
         }
     }
 
@@ -216,87 +214,77 @@ impl Journal {
         self.thread = ThreadNumber::current();
     }
 
-    /// Reserves all memory that [`Journal::commit`] needs for so many words.
+    /// Whether a record can hold so many words.
     #[inline]
-    pub(crate) fn reserve(&mut self, words: usize) -> Result<()> {
-        let room = self.applied.capacity() - self.applied.len();
-        if words <= room && RECORD_HEADER + words * ENTRY <= size_of_val(&self.record[..]) {
-            return Ok(()); // as for some transaction before it
+    pub(crate) fn check_room(&self, words: usize) -> Result<()> {
+        match words {
+            words if words <= 1.max(self.capacity()) => Ok(()),
+            words => Err(Error::JournalFull { words, capacity: self.capacity() }),
         }
-        self.reserve_more(words)
-    }
-
-    #[cold]
-    fn reserve_more(&mut self, words: usize) -> Result<()> {
-        if words > 1 && words > self.capacity() {
-            return Err(Error::JournalFull { words, capacity: self.capacity() });
-        }
-        // `applied` may still be needed, so it is not cleared here.
-        self.applied.reserve(words);
-        self.record.resize(self.record.len().max((RECORD_HEADER + words * ENTRY) / 8), 0);
-        Ok(())
     }
 
     /// Changes all these words, in the order of their offsets, durably, or none of them. Everything that they
     /// make reachable is fenced already. An error is that of the commit's own fence: the outcome is unknown.
+    ///
+    /// What is pending is not needed after that.
     #[inline]
     pub(crate) fn commit<M: MediumImpl>(
         &mut self,
         medium: &M,
-        changes: &[Change],
+        pending: &mut Pending,
         origin: Origin,
     ) -> Result<()> {
-        match changes {
+        match pending.changes()[..] {
             [] => Ok(()),
             // Rule 4.
-            &[change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
-                self.commit_alone(medium, change, origin)
+            [change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
+                self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
             }
-            _ => self.commit_record(medium, changes, origin),
+            _ => self.commit_record(medium, pending, origin),
         }
     }
 
-    /// Changes this word and nothing else, durably. Rule 4: what the last record applied is settled.
+    /// Changes this word and nothing else, durably; `from` is where the change comes from. Rule 4: what the last
+    /// record applied is settled.
     #[inline(always)]
     pub(crate) fn commit_alone<M: MediumImpl>(
         &mut self,
         medium: &M,
         change: Change,
+        from: Origin,
         origin: Origin,
     ) -> Result<()> {
         if self.unretired > 0 && self.settled && !medium.leaves_out(Rule::LoneRetires) {
             self.retire(medium, self.number, origin);
             self.unretired = 0;
         }
-        medium.store(change.at, change.value, change.origin);
-        flush_word(medium, change.at, change.origin);
+        medium.store(change.at, change.value, from);
+        flush_word(medium, change.at, from);
         medium.fence(origin)?;
         self.fenced();
         Ok(())
     }
 
     /// Rule 2.
-    fn commit_record<M: MediumImpl>(&mut self, medium: &M, changes: &[Change], origin: Origin) -> Result<()> {
+    fn commit_record<M: MediumImpl>(
+        &mut self,
+        medium: &M,
+        pending: &mut Pending,
+        origin: Origin,
+    ) -> Result<()> {
         self.number += 1;
         if !medium.leaves_out(Rule::TwoSlots) {
             self.slot = 1 - self.slot;
         }
         let at = self.layout.slot(self.slot);
-        let count = changes.len() as u64;
-        // The checksum covers the count and the entries: until it is known, the count stands in its place.
-        let record = &mut self.record[..(RECORD_HEADER + changes.len() * ENTRY) / 8];
-        record[..3].copy_from_slice(&[self.number, count, count]);
-        for (entry, change) in record[3..].chunks_exact_mut(2).zip(changes) {
-            entry[0] = change.at as u64;
-            entry[1] = change.value;
-        }
-        record[2] = checksum(record[2..].as_bytes(), self.number, self.layout.region_id);
-        let from = |word: usize| match word.checked_sub(RECORD_HEADER / 8) {
-            None => origin,
-            Some(word) => changes[word / 2].origin,
-        };
-        medium.store_run(at, record, from);
-        medium.flush(medium.map().pointer(at).as_ptr(), size_of_val(record), origin);
+        let changes = &pending.changes()[..];
+        let entries = changes.as_bytes();
+        let checksum = checksum(entries, self.number, self.layout.region_id);
+        let header = [self.number, changes.len() as u64, checksum];
+        let from = |at: usize| pending.origin::<M>(at, origin);
+        medium.store_run(at, header.as_bytes(), |_| origin);
+        medium.store_run(at + RECORD_HEADER, entries, |word| from(changes[word / 2].at));
+        medium.flush(medium.map().pointer(at).as_ptr(), RECORD_HEADER + entries.len(), origin);
         if !medium.leaves_out(Rule::CommitPoint) {
             medium.fence(origin)?;
         }
@@ -305,12 +293,17 @@ impl Journal {
         let abort = AbortOnPanic;
         self.fenced();
         self.unretired = 2.min(self.unretired + 1);
-        self.applied.clear();
-        self.applied.extend_from_slice(changes);
+        let mut last = changes[0].at;
         for change in changes {
-            medium.store(change.at, change.value, change.origin);
+            // Each line once, after the last of its words.
+            if change.at / LINE != last / LINE {
+                flush_word(medium, last, origin);
+            }
+            medium.store(change.at, change.value, from(change.at));
+            last = change.at;
         }
-        flush_words(medium, changes.iter().map(|change| change.at), origin);
+        flush_word(medium, last, origin);
+        pending.exchange(&mut self.applied);
         self.settled = medium.leaves_out(Rule::Settled);
         self.thread = ThreadNumber::current();
         std::mem::forget(abort);
@@ -366,8 +359,9 @@ pub(crate) fn flush_words<M: MediumImpl>(medium: &M, words: impl Iterator<Item =
     }
 }
 
-fn checksum(bytes: &[u8], number: u64, region_id: u64) -> u64 {
-    xxh3_64_with_seed(bytes, region_id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+/// Of the entries; their number is part of it, as the length.
+fn checksum(entries: &[u8], number: u64, region_id: u64) -> u64 {
+    xxh3_64_with_seed(entries, region_id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A valid record, as recovery found it.
@@ -439,7 +433,7 @@ fn read_record(
     if count == 0 || count > layout.journal_words as u64 {
         return None;
     }
-    let mut bytes = count.to_le_bytes().to_vec();
+    let mut bytes = Vec::with_capacity(count as usize * ENTRY);
     let mut entries = Vec::with_capacity(count as usize);
     for entry in (0..count as usize).map(|index| at + RECORD_HEADER + index * ENTRY) {
         let (word, value) = (load(entry), load(entry + 8));

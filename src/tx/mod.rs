@@ -525,8 +525,18 @@ impl<'t, M: Medium> Tx<'t, M> {
 
     #[inline]
     fn set_pending(&self, at: usize, value: u64, origin: Origin) {
-        self.any_pending.set(true);
-        self.engine.borrow_mut().pending.set(at, value, origin);
+        if !self.any_pending.get() {
+            self.any_pending.set(true);
+        }
+        if !self.engine.borrow_mut().pending.set_next::<M>(at, value) {
+            self.set_pending_slowly(at, value, origin);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_pending_slowly(&self, at: usize, value: u64, origin: Origin) {
+        self.engine.borrow_mut().pending.set::<M>(at, value, origin);
     }
 
     /// The offset of a word that lies where objects do.

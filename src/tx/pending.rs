@@ -1,7 +1,7 @@
 //! The words that a transaction will change.
 
 use super::journal::Change;
-use crate::medium::Origin;
+use crate::medium::{MediumImpl, Origin};
 
 /// Up to here a search is faster than a table.
 const SMALL: usize = 8;
@@ -18,6 +18,8 @@ pub(crate) struct Pending {
     scattered: bool,
     /// Knows all changes if they are scattered and more than [`SMALL`].
     index: Index,
+    /// Where each change was asked for, the last one last; none where nobody asks.
+    origins: Vec<(usize, Origin)>,
 }
 
 impl Pending {
@@ -31,20 +33,53 @@ impl Pending {
         index.map(|index| self.changes[index].value)
     }
 
-    #[inline]
-    pub(crate) fn set(&mut self, at: usize, value: u64, origin: Origin) {
-        if !self.scattered && self.changes.last().is_none_or(|last| last.at < at) {
-            self.changes.push(Change { at, value, origin });
-        } else {
-            self.set_scattered(at, value, origin);
+    /// Adds a change if that takes a few instructions only: the offset is the highest, and there is memory for it.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn set_next<M: MediumImpl>(&mut self, at: usize, value: u64) -> bool {
+        let next = !M::OBSERVED
+            && !self.scattered
+            && self.changes.last().is_none_or(|last| last.at < at)
+            && self.changes.len() < self.changes.capacity();
+        if next {
+            self.changes.push(Change { at, value });
         }
+        next
+    }
+
+    pub(crate) fn set<M: MediumImpl>(&mut self, at: usize, value: u64, origin: Origin) {
+        if M::OBSERVED {
+            self.origins.push((at, origin));
+        }
+        if !self.scattered && self.changes.last().is_none_or(|last| last.at < at) {
+            self.changes.push(Change { at, value });
+        } else {
+            self.set_scattered(at, value);
+        }
+    }
+
+    /// A change of a word that has none yet, once nothing is looked up any more.
+    pub(crate) fn add<M: MediumImpl>(&mut self, at: usize, value: u64, origin: Origin) {
+        if M::OBSERVED {
+            self.origins.push((at, origin));
+        }
+        self.changes.push(Change { at, value });
+    }
+
+    /// Where the change of the word at `at` comes from; `other` where nobody asks.
+    #[inline]
+    pub(crate) fn origin<M: MediumImpl>(&self, at: usize, other: Origin) -> Origin {
+        if !M::OBSERVED {
+            return other;
+        }
+        self.origins.iter().rev().find(|origin| origin.0 == at).map_or(other, |origin| origin.1)
     }
 
     /// Takes the parts of a change: a whole one would be put together on the stack, word by word, and copied from
     /// there by wider loads. Such a load waits until the stores that it needs are in the cache, and they wait
     /// behind every flush before them: it would cost as much as another fence.
-    fn set_scattered(&mut self, at: usize, value: u64, origin: Origin) {
-        let change = Change { at, value, origin };
+    fn set_scattered(&mut self, at: usize, value: u64) {
+        let change = Change { at, value };
         let found = match self.changes.len() {
             0..=SMALL => self.changes.iter().position(|other| other.at == change.at),
             _ if self.scattered => match self.index.find(&self.changes, change.at) {
@@ -70,10 +105,22 @@ impl Pending {
         }
     }
 
-    /// All changes, each offset once, for the commit to thin out and to add to; nothing is looked up after that.
+    /// All changes, each offset once.
     #[inline]
-    pub(crate) fn changes(&mut self) -> &mut Vec<Change> {
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The same for the commit to thin out; nothing is looked up after that.
+    #[inline]
+    pub(crate) fn changes_mut(&mut self) -> &mut Vec<Change> {
         &mut self.changes
+    }
+
+    /// Gives the changes away, for others whose memory is used again.
+    #[inline]
+    pub(crate) fn exchange(&mut self, changes: &mut Vec<Change>) {
+        std::mem::swap(&mut self.changes, changes);
     }
 
     /// Brings the changes into the order of their offsets; nothing is looked up after that.
@@ -87,6 +134,7 @@ impl Pending {
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.changes.clear();
+        self.origins.clear();
         if self.scattered {
             self.scattered = false;
             self.index.clear();
@@ -170,6 +218,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::medium::Emulated;
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::panic::Location;
@@ -187,7 +236,7 @@ mod tests {
             for round in 0..4 {
                 let mut model = HashMap::new();
                 for &(at, value) in (0..rising).map(|at| (at, at as u64)).collect::<Vec<_>>().iter().chain(&steps) {
-                    pending.set(at * stride, value.wrapping_add(round), Location::caller());
+                    pending.set::<Emulated>(at * stride, value.wrapping_add(round), Location::caller());
                     model.insert(at * stride, value.wrapping_add(round));
                     for at in 0..60 {
                         prop_assert_eq!(pending.get(at * stride), model.get(&(at * stride)).copied());

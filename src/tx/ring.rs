@@ -7,7 +7,7 @@
 
 use super::Tx;
 use super::commit::Engine;
-use super::journal::{Change, Rule};
+use super::journal::Rule;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::medium::{Map, Medium, MediumImpl, Origin};
@@ -201,8 +201,8 @@ impl Engine {
             if empty && view(FIRST) == staged.kept_next && (staged.cut || view(HEAD) != map.load(at + HEAD)) {
                 // Nothing is left: the next frame finds the whole ring before it.
                 let (start, next) = (staged.lap(), staged.kept_next);
-                self.pending.set(at + HEAD, start, origin);
-                self.pending.set(at + HEAD_SEQ, next, origin);
+                self.pending.set::<M>(at + HEAD, start, origin);
+                self.pending.set::<M>(at + HEAD_SEQ, next, origin);
                 self.rings.rings[index].kept = start;
             }
             let staged = &self.rings.rings[index];
@@ -210,7 +210,7 @@ impl Engine {
             if let Some(position) = staged.shortened.filter(|&position| position < head) {
                 // A record must not store where nothing of the log is any more: the next frame may lie there.
                 let frame = staged.offset(position);
-                [frame, frame + 8].into_iter().for_each(|at| self.pending.set(at, map.load(at), origin));
+                [frame, frame + 8].into_iter().for_each(|at| self.pending.set::<M>(at, map.load(at), origin));
             }
             if empty {
                 continue;
@@ -231,8 +231,8 @@ impl Engine {
                 let meta = skip(staged.kept, from, epoch);
                 let frame = frame(medium, self.layout.region_id, at, staged.kept, staged.kept_next);
                 let offset = staged.offset(staged.kept);
-                self.pending.set(offset, frame.checksum(meta, &[]), origin);
-                self.pending.set(offset + 8, meta, origin);
+                self.pending.set::<M>(offset, frame.checksum(meta, &[]), origin);
+                self.pending.set::<M>(offset + 8, meta, origin);
             }
         }
     }
@@ -285,7 +285,7 @@ impl Engine {
             }
             let checksum = frame(position).checksum(meta, body);
             if publish == Publish::InRecord {
-                self.pending.changes().push(Change { at: offset, value: checksum, origin });
+                self.pending.add::<M>(offset, checksum, origin);
             } else {
                 medium.store(offset, checksum, origin);
             }
@@ -438,8 +438,8 @@ impl<'t, M: Medium> Tx<'t, M> {
             let mut engine = self.engine.borrow_mut();
             let frame = frame(self.medium, engine.layout.region_id, at, position, first);
             let offset = engine.rings.rings[index].offset(position);
-            engine.pending.set(offset, frame.checksum(meta, body), origin);
-            engine.pending.set(offset + 8, meta, origin);
+            engine.pending.set::<M>(offset, frame.checksum(meta, body), origin);
+            engine.pending.set::<M>(offset + 8, meta, origin);
             kept += frame_len(body.len()) as u64;
             shortened = Some(position);
         }

@@ -90,9 +90,9 @@ impl Image {
     pub fn sign_record(&mut self, record: usize) -> &mut Self {
         let (number, count) = (self.word(record), self.word(record + 8));
         let end = Self::entry(record, count as usize).min(self.0.len());
-        let covered = [&count.to_le_bytes(), &self.0[Self::entry(record, 0)..end]].concat();
+        let covered = &self.0[Self::entry(record, 0)..end];
         let seed = self.word(REGION_ID) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let checksum = xxh3_64_with_seed(&covered, seed);
+        let checksum = xxh3_64_with_seed(covered, seed);
         self.set(record + 16, checksum)
     }
 }
