@@ -277,7 +277,7 @@ impl Journal {
             self.slot = 1 - self.slot;
         }
         let at = self.layout.slot(self.slot);
-        let changes = &pending.changes()[..];
+        let changes = pending.changes();
         let entries = changes.as_bytes();
         let checksum = checksum(entries, self.number, self.layout.region_id);
         let header = [self.number, changes.len() as u64, checksum];
@@ -293,16 +293,15 @@ impl Journal {
         let abort = AbortOnPanic;
         self.fenced();
         self.unretired = 2.min(self.unretired + 1);
-        let mut last = changes[0].at;
-        for change in changes {
-            // Each line once, after the last of its words.
-            if change.at / LINE != last / LINE {
-                flush_word(medium, last, origin);
-            }
+        let mut rest = changes;
+        while let [change, behind @ ..] = rest {
             medium.store(change.at, change.value, from(change.at));
-            last = change.at;
+            // Each line once, after the last of its words.
+            if behind.first().is_none_or(|next| next.at / LINE != change.at / LINE) {
+                flush_word(medium, change.at, origin);
+            }
+            rest = behind;
         }
-        flush_word(medium, last, origin);
         pending.exchange(&mut self.applied);
         self.settled = medium.leaves_out(Rule::Settled);
         self.thread = ThreadNumber::current();
