@@ -390,8 +390,8 @@ impl Log {
 
     /// The ring as the transaction sees it.
     fn ring<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, len: usize) -> Result<&'t Ring> {
-        let full = Error::LogFull { needed: ring::frame_len(len) as u64, used: 0, capacity: 0 };
-        Read::get(tx, &self.ring).ok_or(full)
+        let full = || Error::LogFull { needed: ring::frame_len(len) as u64, used: 0, capacity: 0 };
+        Read::get(tx, &self.ring).ok_or_else(full)
     }
 }
 

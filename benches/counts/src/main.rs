@@ -1,10 +1,13 @@
-//! The work whose instructions `benches/counts/run` counts: `indelible-counts WORK ROUNDS`.
+//! The work whose instructions `benches/counts/run` counts: `indelible-counts WORK ROUNDS [traced]`.
 //!
 //! Everything before and after the rounds is the same for every number of rounds, so that the difference between
 //! two runs is what the rounds cost. Nothing here depends on time, addresses or chance.
 
+mod rounds;
+
 use indelible::medium::Emulated;
 use indelible::{Link, Options, Persistent, Region, Result, Word};
+use rounds::Rounds;
 use std::hint::black_box;
 
 /// 48 bytes.
@@ -73,20 +76,8 @@ fn publish_and_free(bank: &mut Bank, n: u64) -> Result<()> {
     })
 }
 
-/// The next node of a list of many.
-fn get(bank: &Bank, rounds: u64) {
-    let mut link = &bank.root().list;
-    for _ in 0..rounds {
-        let node = black_box(link).get().expect("the list is longer");
-        link = &node.next;
-    }
-    black_box(link);
-}
-
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, work, rounds] = &arguments[..] else { panic!("WORK ROUNDS") };
-    let rounds: u64 = rounds.parse().expect("a number of rounds");
+    let rounds = Rounds::from_arguments();
     let root = Root {
         words: [const { 0 }; 64].map(|n| Line { word: Word::new(n), rest: [0; 7] }),
         list: Link::null(),
@@ -97,13 +88,17 @@ fn main() -> Result<()> {
         words(&mut bank, 64, n)?; // until the buffers have their size
         publish_and_free(&mut bank, n)?; // and nothing is left that is not settled
     }
-    let round: fn(&mut Bank, u64) -> Result<()> = match &work[..] {
+    let round: fn(&mut Bank, u64) -> Result<()> = match &rounds.work[..] {
         "get" => {
             for n in 0..4_000 {
                 publish(&mut bank, n)?;
             }
-            get(&bank, rounds);
-            std::process::exit(0)
+            // The next node of a list of many.
+            let mut link = &bank.root().list;
+            return rounds.run(|_| {
+                link = &black_box(link).get().expect("the list is longer").next;
+                Ok(())
+            });
         }
         "store" => store,
         "2-words" => |bank, n| words(bank, 2, n),
@@ -112,10 +107,7 @@ fn main() -> Result<()> {
         "64-scattered" => scattered,
         "publish" => publish,
         "publish-and-free" => publish_and_free,
-        _ => panic!("there is no work {work}"),
+        work => panic!("there is no work {work}"),
     };
-    for n in 10..10 + rounds {
-        round(&mut bank, n)?;
-    }
-    std::process::exit(0) // without what closing costs
+    rounds.run(|n| round(&mut bank, n))
 }

@@ -43,19 +43,27 @@ pub fn be_traced() {
 
 /// Runs a child and counts between its marks.
 pub fn count(command: &mut Command) -> io::Result<Counts> {
+    let mut counts = Counts::default();
+    steps(command, |code, registers| counts.see(&code, registers.rax))?;
+    Ok(counts)
+}
+
+/// Runs a child and looks at each instruction between its marks, with the registers before it.
+pub fn steps(
+    command: &mut Command,
+    mut see: impl FnMut([u8; 16], &libc::user_regs_struct),
+) -> io::Result<()> {
     let child = command.spawn()?;
     let pid = child.id() as libc::pid_t;
-    let mut counts = Counts::default();
     let mut marks = 0;
     while let Some(signal) = stopped(pid)? {
         match signal {
             libc::SIGSTOP => marks += 1,
             libc::SIGTRAP if marks == 1 => {
-                let instruction = peek(libc::PTRACE_PEEKUSER, pid, 8 * libc::RIP as u64);
-                let rax = peek(libc::PTRACE_PEEKUSER, pid, 8 * libc::RAX as u64);
+                let registers = registers(pid)?;
                 // The longest instruction has 15 bytes.
-                let code = [0, 8].map(|at| peek(libc::PTRACE_PEEKTEXT, pid, instruction + at).to_le_bytes());
-                counts.see(code.as_flattened(), rax);
+                let [low, high] = [0, 8].map(|at| peek(pid, registers.rip + at));
+                see((u128::from(high) << 64 | u128::from(low)).to_le_bytes(), &registers);
             }
             other => return Err(io::Error::other(format!("the child got signal {other}"))),
         }
@@ -63,7 +71,7 @@ pub fn count(command: &mut Command) -> io::Result<Counts> {
         // SAFETY: the child is stopped, and is this process's own.
         unsafe { libc::ptrace(go_on, pid, 0, 0) };
     }
-    if marks == 2 { Ok(counts) } else { Err(io::Error::other(format!("{marks} marks"))) }
+    if marks == 2 { Ok(()) } else { Err(io::Error::other(format!("{marks} marks"))) }
 }
 
 /// The signal that stopped the child; `None` when it is over.
@@ -80,7 +88,17 @@ fn stopped(pid: libc::pid_t) -> io::Result<Option<i32>> {
     }
 }
 
-fn peek(request: libc::c_uint, pid: libc::pid_t, at: u64) -> u64 {
+fn registers(pid: libc::pid_t) -> io::Result<libc::user_regs_struct> {
+    let mut registers = std::mem::MaybeUninit::uninit();
+    // SAFETY: the child is stopped, and there is room for its registers.
+    match unsafe { libc::ptrace(libc::PTRACE_GETREGS, pid, 0, registers.as_mut_ptr()) } {
+        // SAFETY: it was filled.
+        0 => Ok(unsafe { registers.assume_init() }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn peek(pid: libc::pid_t, at: u64) -> u64 {
     // SAFETY: reads a word of the stopped child; an address that it doesn't have is an error, read as -1.
-    unsafe { libc::ptrace(request, pid, at, 0) as u64 }
+    unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, pid, at, 0) as u64 }
 }

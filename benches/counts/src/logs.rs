@@ -1,0 +1,45 @@
+//! As `main.rs`, for logs and for mappings. A program of its own: what the compiler inlines in one kind of work
+//! depends on the others.
+
+mod rounds;
+
+use indelible::collections::Log;
+use indelible::mapping::Mapping;
+use indelible::{Options, Persistent, Result};
+use rounds::Rounds;
+
+#[derive(Persistent, Default)]
+#[repr(C)]
+struct Root {
+    log: Log,
+}
+
+/// As many records at once.
+fn append(rounds: Rounds, count: usize) -> Result<()> {
+    // The address space that Valgrind leaves is small.
+    let mut region = Options::new().max_len(1 << 30).emulated(8 << 20, Root::default())?;
+    region.transact(|tx, root| root.log.create(tx, 5 << 20))?;
+    let mut round = |n: u64| {
+        let record = [n as u8; 128];
+        region.transact(|tx, root| root.log.append_all(tx, std::iter::repeat_n(&record[..], count)))?;
+        Ok(())
+    };
+    (0..3).try_for_each(&mut round)?; // in which the buffers get their size
+    rounds.run(round)
+}
+
+fn main() -> Result<()> {
+    let rounds = Rounds::from_arguments();
+    match &rounds.work[..] {
+        "append" => return append(rounds, 1),
+        "append-16" => return append(rounds, 16),
+        _ => {}
+    }
+    let mut mapping = Mapping::new(1 << 20)?;
+    match &rounds.work[..] {
+        // A word, and then 256 bytes, durable.
+        "mapping-store" => rounds.run(|n| mapping.part(0..8)?.store(n).fence().map(drop)),
+        "mapping-copy" => rounds.run(|_| mapping.part(0..256)?.copy_persist(&[7; 256]).map(drop)),
+        work => panic!("there is no work {work}"),
+    }
+}
