@@ -18,8 +18,10 @@ use std::panic::Location;
 #[derive(Debug, Default)]
 pub(crate) struct Staging {
     rings: Vec<Staged>,
-    /// Empty, for the next transaction's records.
-    spare: Vec<Vec<u8>>,
+    /// The records that are appended to each, as a batch; more of them than `rings` are of earlier transactions. They
+    /// stay where they are: a `Vec` that is moved to another place is loaded there while its stores are under way,
+    /// and such a load waits for the fence before.
+    batches: Vec<Vec<u8>>,
 }
 
 /// What a transaction does to one log.
@@ -36,8 +38,7 @@ struct Staged {
     /// Where the records end that stay, and the number of the next.
     kept: u64,
     kept_next: u64,
-    /// Records that are appended, as a batch of `len` bytes.
-    batch: Vec<u8>,
+    /// Bytes and number of the records that are appended.
     len: usize,
     count: u64,
     /// How often it was changed.
@@ -55,7 +56,7 @@ struct Staged {
 }
 
 impl Staged {
-    fn new(map: &Map, at: usize, ring: &Ring, batch: Vec<u8>, origin: Origin) -> Self {
+    fn new(map: &Map, at: usize, ring: &Ring, origin: Origin) -> Self {
         let capacity = ring.capacity() as u64;
         let tail = map.load(at + TAIL);
         Staged {
@@ -66,7 +67,6 @@ impl Staged {
             room: capacity - tail % capacity,
             kept: tail,
             kept_next: map.load(at + NEXT),
-            batch,
             len: 0,
             count: 0,
             changes: 0,
@@ -104,8 +104,8 @@ impl Staged {
     }
 
     /// The kind and the body of its frame.
-    fn body(&self) -> (FrameKind, &[u8]) {
-        let batch = &self.batch[..self.len];
+    fn body<'a>(&self, batch: &'a [u8]) -> (FrameKind, &'a [u8]) {
+        let batch = &batch[..self.len];
         match split_record(batch) {
             Some((record, _)) if self.count == 1 => (FrameKind::Single, record),
             _ => (FrameKind::Batch, batch),
@@ -114,25 +114,25 @@ impl Staged {
 
     /// Adds a record to the batch, of which it is the one with this index; it counts when `len` and `count`
     /// say so.
-    fn push(&mut self, index: u64, record: &[u8]) -> Result<()> {
-        let batch = self.batch.len() + batch_len(record.len());
-        let frame = frame_len(if index == 0 { record.len() } else { batch });
-        if u32::try_from(batch).is_err() || self.place(self.tail, self.room, frame).is_none() {
+    fn push(&self, batch: &mut Vec<u8>, index: u64, record: &[u8]) -> Result<()> {
+        let len = batch.len() + batch_len(record.len());
+        let frame = frame_len(if index == 0 { record.len() } else { len });
+        if u32::try_from(len).is_err() || self.place(self.tail, self.room, frame).is_none() {
             return Err(Error::LogFull {
                 needed: frame as u64,
                 used: self.tail + self.capacity - self.limit,
                 capacity: self.capacity,
             });
         }
-        push_record(&mut self.batch, record);
+        push_record(batch, record);
         Ok(())
     }
 
     /// Forgets appended records from this number on.
-    fn unstage(&mut self, from: u64) {
+    fn unstage(&mut self, batch: &[u8], from: u64) {
         let count = from.saturating_sub(self.kept_next);
         if count < self.count {
-            self.len = prefix_of_batch(&self.batch[..self.len], count);
+            self.len = prefix_of_batch(&batch[..self.len], count);
             self.count = count;
         }
     }
@@ -146,25 +146,20 @@ impl Staging {
 
     #[inline]
     pub(crate) fn clear(&mut self) {
-        if !self.is_empty() {
-            self.clear_all();
-        }
-    }
-
-    // As the steps of a commit below: not inlined, because most transactions have no log.
-    #[inline(never)]
-    fn clear_all(&mut self) {
-        self.spare.extend(self.rings.drain(..).map(|staged| staged.batch));
+        self.rings.clear();
     }
 
     /// The log whose ring is there, which is about to be changed.
     fn change(&mut self, map: &Map, at: usize, ring: &Ring, origin: Origin) -> usize {
         let found = self.rings.iter().position(|staged| staged.at == at);
         let index = found.unwrap_or_else(|| {
-            let mut batch = self.spare.pop().unwrap_or_default();
-            batch.clear();
-            self.rings.push(Staged::new(map, at, ring, batch, origin));
-            self.rings.len() - 1
+            let index = self.rings.len();
+            self.rings.push(Staged::new(map, at, ring, origin));
+            match self.batches.get_mut(index) {
+                Some(batch) => batch.clear(),
+                None => self.batches.push(Vec::new()),
+            }
+            index
         });
         self.rings[index].changes += 1;
         index
@@ -220,7 +215,8 @@ impl Engine {
                 true => (staged.kept, staged.before_end(staged.kept)),
                 false => (tail, staged.room),
             };
-            let position = staged.place(from, room, frame_len(staged.body().1.len()));
+            let position =
+                staged.place(from, room, frame_len(staged.body(&self.rings.batches[index]).1.len()));
             staged.frame = Some(position.expect("there was room when it was staged"));
             // Nothing is looked up any more once the changes are settled.
             let epoch = self.pending.get(at + EPOCH).unwrap_or_else(|| map.load(at + EPOCH));
@@ -273,7 +269,7 @@ impl Engine {
                 medium.store(skipped, frame(tail).checksum(meta, &[]), origin);
                 medium.flush_line(map.pointer(skipped).as_ptr(), origin);
             }
-            let (kind, body) = staged.body();
+            let (kind, body) = staged.body(&self.rings.batches[index]);
             let meta = Meta { kind, len: body.len() as u32, epoch }.encode();
             let end = offset + FRAME_HEADER + body.len();
             medium.store(offset + 8, meta, origin);
@@ -296,9 +292,10 @@ impl Engine {
     /// After the commit: where the next frame goes.
     #[inline(never)]
     pub(super) fn move_tails<M: Medium>(&mut self, medium: &M) {
-        for staged in self.rings.rings.iter().filter(|staged| !staged.doomed) {
+        let rings = self.rings.rings.iter().zip(&self.rings.batches);
+        for (staged, batch) in rings.filter(|(staged, _)| !staged.doomed) {
             let tail = match staged.frame {
-                Some(position) => position + frame_len(staged.body().1.len()) as u64,
+                Some(position) => position + frame_len(staged.body(batch).1.len()) as u64,
                 None => staged.kept,
             };
             let next = staged.kept_next + staged.count;
@@ -343,28 +340,29 @@ impl<'t, M: Medium> Tx<'t, M> {
             let mut engine = self.engine.borrow_mut();
             engine.check_poison()?;
             let index = engine.rings.change(self.medium.map(), at, ring, Location::caller());
-            let staged = &mut engine.rings.rings[index];
+            let Staging { rings, batches } = &mut engine.rings;
+            let staged = &rings[index];
             // Without what an iterator left that panicked.
-            staged.batch.truncate(staged.len);
+            batches[index].truncate(staged.len);
             (index, staged.kept_next + staged.count, staged.count, staged.changes)
         };
         let mut appended = 0;
         // The caller's iterator may use the transaction itself.
         for record in records {
             let mut engine = self.engine.borrow_mut();
-            let staged = &mut engine.rings.rings[index];
-            if staged.changes != changes {
+            let Staging { rings, batches } = &mut engine.rings;
+            if rings[index].changes != changes {
                 drop(engine);
                 self.rule(
                     "an iterator of records for `append_all` changes the log that they are appended to",
                 );
             }
-            staged.push(count + appended, record)?;
+            rings[index].push(&mut batches[index], count + appended, record)?;
             appended += 1;
         }
         let mut engine = self.engine.borrow_mut();
-        let staged = &mut engine.rings.rings[index];
-        (staged.len, staged.count) = (staged.batch.len(), count + appended);
+        let Staging { rings, batches } = &mut engine.rings;
+        (rings[index].len, rings[index].count) = (batches[index].len(), count + appended);
         Ok(first)
     }
 
@@ -411,8 +409,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         let (index, kept_next, shortened) = {
             let mut engine = self.engine.borrow_mut();
             let index = engine.rings.change(map, at, ring, origin);
-            let staged = &mut engine.rings.rings[index];
-            staged.unstage(from);
+            let Staging { rings, batches } = &mut engine.rings;
+            let staged = &mut rings[index];
+            staged.unstage(&batches[index], from);
             (index, staged.kept_next, staged.shortened.map(|position| staged.offset(position)))
         };
         if from >= kept_next {
