@@ -133,6 +133,11 @@ fn no_line_is_flushed_that_need_not_be() {
     assert_eq!(cost(&[], push), (2, 2), "the object's one line, the slot's line");
     assert_eq!(cost(&[], push_staged), (2, 2), "the same");
     assert_eq!(cost(&[], two_stores), (1, 3), "the record's one line, two words in two lines");
+    let both_in_one_line: Body = |tx, root, n| {
+        tx.store(&root.y, n);
+        store(tx, root, n)
+    };
+    assert_eq!(cost(&[], both_in_one_line), (1, 2), "the record's one line, the words' one line");
     assert_eq!(cost(&[], push_and_store), (2, 4), "object, record, two words in two lines");
     assert_eq!(cost(&[], tree_of_100), (2, 101), "a line for each object, the slot's line");
     assert_eq!(cost(&[two_stores], push), (2, 3), "and the line of RET, which shares the last fence");
@@ -162,4 +167,29 @@ fn an_aborted_or_empty_transaction_fences_nothing() {
         .unwrap();
     let trace = region.medium().trace().since(&start);
     assert_eq!((trace.fences(), trace.flushed_lines()), (0, 0));
+}
+
+/// Also right after a record whose words are not settled yet, and where only some of the words change.
+#[test]
+fn a_word_that_keeps_its_value_costs_nothing() {
+    fn the_same<'t>(tx: &Tx<'t, Recorder>, root: &'t Root, _: u64) -> Result<()> {
+        tx.store(&root.x, tx.load(&root.x));
+        tx.store(&root.far, tx.load(&root.far));
+        Ok(())
+    }
+    fn one_of_three<'t>(tx: &Tx<'t, Recorder>, root: &'t Root, n: u64) -> Result<()> {
+        tx.store(&root.y, n);
+        the_same(tx, root, n)
+    }
+    let pasts: [&[Body]; 4] = [&[], &[two_stores], &[two_stores, two_stores], &[two_stores, store]];
+    for (index, before) in pasts.into_iter().enumerate() {
+        assert_eq!(cost(before, the_same), (0, 0), "past {index}");
+    }
+    assert_eq!(cost(&[], one_of_three), (1, 1), "one word alone");
+    assert_eq!(cost(&[two_stores, store], one_of_three), (1, 2), "one word alone, and the line of RET");
+    assert_eq!(
+        cost(&[two_stores], one_of_three),
+        (1, 2),
+        "one word in a record, because the last is not settled"
+    );
 }

@@ -236,8 +236,11 @@ mod tests {
             for round in 0..4 {
                 let mut model = HashMap::new();
                 for &(at, value) in (0..rising).map(|at| (at, at as u64)).collect::<Vec<_>>().iter().chain(&steps) {
-                    pending.set::<Emulated>(at * stride, value.wrapping_add(round), Location::caller());
-                    model.insert(at * stride, value.wrapping_add(round));
+                    let (at, value) = (at * stride, value.wrapping_add(round));
+                    if !pending.set_next::<Emulated>(at, value) {
+                        pending.set::<Emulated>(at, value, Location::caller());
+                    }
+                    model.insert(at, value);
                     for at in 0..60 {
                         prop_assert_eq!(pending.get(at * stride), model.get(&(at * stride)).copied());
                     }

@@ -155,9 +155,8 @@ impl Staging {
         let index = found.unwrap_or_else(|| {
             let index = self.rings.len();
             self.rings.push(Staged::new(map, at, ring, origin));
-            match self.batches.get_mut(index) {
-                Some(batch) => batch.clear(),
-                None => self.batches.push(Vec::new()),
+            if index == self.batches.len() {
+                self.batches.push(Vec::new());
             }
             index
         });
@@ -342,7 +341,7 @@ impl<'t, M: Medium> Tx<'t, M> {
             let index = engine.rings.change(self.medium.map(), at, ring, Location::caller());
             let Staging { rings, batches } = &mut engine.rings;
             let staged = &rings[index];
-            // Without what an iterator left that panicked.
+            // Without what an earlier transaction left, or an iterator that panicked.
             batches[index].truncate(staged.len);
             (index, staged.kept_next + staged.count, staged.count, staged.changes)
         };
