@@ -362,9 +362,11 @@ impl<M: MediumImpl> Running<'_, M> {
             return Err(bad);
         }
         if !valid {
-            let found = format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]);
-            let expected = format!("a valid {}", object.info.display_name());
-            return Err(Bad::new(Place::Object(object.at), found, expected));
+            let (at, part) = object.info.invalid_in(bytes);
+            let len = if part.counted() { bytes.len() } else { part.size };
+            let found = format!("bytes {:02x?}", &bytes[at..at + len.min(32)]);
+            let expected = format!("a valid {}", part.display_name());
+            return Err(Bad::new(Place::Field(object, object.at + at), found, expected));
         }
         if matches!(object.info.kind, Kind::Ring) {
             self.reached.rings.push(self.walk.ring(object)?);
