@@ -26,7 +26,7 @@ use crate::medium::{Map, MediumImpl, Origin};
 use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
 use crate::tx::journal::Record;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hint::black_box;
 use work::{Task, Work};
@@ -34,7 +34,8 @@ use work::{Task, Work};
 /// The journal's records as the walk sees them: the word at an offset has this value.
 #[derive(Default)]
 pub(crate) struct Overlay {
-    words: HashMap<usize, Entry>,
+    /// In the order of their offsets, so that those of one object are found without a look at all others.
+    words: BTreeMap<usize, Entry>,
 }
 
 struct Entry {
@@ -56,7 +57,7 @@ impl Overlay {
 
     /// Entries for words in this range are as they should be.
     pub(super) fn hit_all(&self, range: std::ops::Range<usize>) {
-        let inside = self.words.iter().filter(|(at, _)| range.contains(at) && at.is_multiple_of(8));
+        let inside = self.words.range(range).filter(|(at, _)| at.is_multiple_of(8));
         inside.for_each(|(_, entry)| entry.hit.set(true));
     }
 
