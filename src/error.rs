@@ -164,7 +164,8 @@ pub enum Error {
     Damaged {
         /// The region file.
         path: PathBuf,
-        /// `header`, `schema`, `journal`, or the path of an object from the root: `root.accounts.next`.
+        /// `header`, `schema`, `journal`, or the path of an object from the root: `root.accounts.next`; `a map` where a
+        /// change of a map finds what opening does not look for (see [`collections`](crate::collections)).
         place: String,
         /// Where in the file, in bytes.
         offset: u64,

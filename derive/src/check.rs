@@ -58,9 +58,11 @@ pub fn check(input: &Input) -> Result<()> {
                 ));
             }
             if let (true, Some(primitive)) = (input.repr.c, &input.repr.primitive) {
+                // Without fields `repr(C)` is refused as well; the compiler has a message of its own for both.
+                let or_c = if with_fields { " or `#[repr(C)]`" } else { "" };
                 refuse(Error::new(
                     primitive.span(),
-                    format!("an enum has one layout here: write `#[repr({primitive})]` or `#[repr(C)]`"),
+                    format!("an enum has one layout here: write `#[repr({primitive})]`{or_c}"),
                 ));
             }
             if variants.is_empty() {

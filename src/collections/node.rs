@@ -3,20 +3,43 @@
 //! A slice has exactly as many as it needs, and all but the last are full. Keys and items stand in arrays of
 //! eight so that no pair of types leaves padding between them; cells that are not used repeat one that is.
 //! Nodes are never changed, except that a link in one may get another target: an insert makes a new slice.
+//!
+//! How many cells of a node are used is an enum, so that open refuses a file in which it is no such number.
 
 use super::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::{Dirty, Flushed};
-use crate::{Link, Persistent, Pm, Read, Result, Target, Tx};
+use crate::{Error, Link, Persistent, Pm, Read, Result, Target, Tx};
 
 /// Keys in a [`Node`].
 pub(crate) const WIDTH: usize = 8;
+
+/// How many keys there are in a [`Node`]; none without any is made.
+#[derive(Clone, Copy, Persistent)]
+#[repr(u64)]
+pub enum Used {
+    One = 1,
+    Two,
+    Three,
+    Four,
+    Five,
+    Six,
+    Seven,
+    Eight,
+}
+
+impl Used {
+    const ALL: [Used; WIDTH] = {
+        use Used::*;
+        [One, Two, Three, Four, Five, Six, Seven, Eight]
+    };
+}
 
 /// Up to eight keys, with an item each.
 #[derive(Persistent)]
 #[repr(C)]
 pub struct Node<K, X> {
-    used: u64,
+    used: Used,
     /// A byte of each key's hash, in a hash map.
     tags: u64,
     keys: [K; WIDTH],
@@ -85,7 +108,7 @@ pub(crate) fn last_to<'a, K: Stored + Ord + ?Sized, X>(
     key: &K,
 ) -> usize {
     let before = |at: &'a K::Cell| K::view(read, at).is_some_and(|at| at.cmp(key).is_le());
-    let number = lead::<K, _>(&nodes[1..], |node| before(&node.keys[0]));
+    let number = lead::<K, _>(&nodes[1..], |node| before(&node.keys[0])); // see `some`
     let node = &nodes[number];
     number * WIDTH + lead_of::<K, _>(&node.keys[1..], node.used as usize - 1, before)
 }
@@ -174,11 +197,28 @@ pub(crate) fn node_of<K: Persistent, X: Persistent>(
     tag: impl Fn(usize) -> u8,
 ) -> Node<K, X> {
     Node {
-        used: used as u64,
+        used: Used::ALL[used - 1],
         tags: u64::from_le_bytes(std::array::from_fn(|i| if i < used { tag(i) } else { 0 })),
         keys: std::array::from_fn(|i| key(i.min(used - 1))),
         items: std::array::from_fn(|i| item(i.min(used - 1))),
     }
+}
+
+/// A slice of nodes, if there is one with a key in it. No other is made but an empty bucket of a hash map; a
+/// damaged file may have a link to such a one somewhere else.
+#[inline(always)]
+pub(crate) fn some<'a, K: Persistent, X: Persistent>(
+    read: &impl Read<'a>,
+    slot: &'a Link<[Node<K, X>]>,
+) -> Option<&'a [Node<K, X>]> {
+    read.get(slot).filter(|nodes| !nodes.is_empty())
+}
+
+/// What is wrong with a map in a file that open accepted: it checks each object by itself, and not what a map's
+/// objects say of each other.
+#[cold]
+pub(crate) fn damaged<M: Medium, T>(tx: &Tx<'_, M>, at: &T, found: &str, expected: &str) -> Error {
+    tx.damaged(std::ptr::from_ref(at).addr(), "a map", found, expected)
 }
 
 /// Puts a new object in the place of the one behind `slot`, which is freed.

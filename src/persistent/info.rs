@@ -67,6 +67,14 @@ pub(crate) trait Cells {
     fn word(&mut self, at: usize, valid: fn(u64) -> bool);
 }
 
+/// Links and words that nobody asks for.
+struct Nothing;
+
+impl Cells for Nothing {
+    fn link(&mut self, _: usize, _: &'static TypeInfo) {}
+    fn word(&mut self, _: usize, _: fn(u64) -> bool) {}
+}
+
 /// Hands [`Cells`] through the derived tracing.
 #[doc(hidden)]
 pub struct Visitor<'a> {
@@ -139,6 +147,30 @@ impl TypeInfo {
             fingerprint: name_id("str") & FINGERPRINT_MASK,
             cells: false,
             visit: |bytes, _| std::str::from_utf8(bytes).is_ok(),
+        }
+    }
+
+    /// The innermost field or element that makes an object's bytes invalid, and where in them it is.
+    pub(crate) fn invalid_in(&'static self, bytes: &[u8]) -> (usize, &'static TypeInfo) {
+        let is_invalid = |&(at, part): &(usize, &'static TypeInfo)| {
+            let bytes = bytes.get(at..at + part.size);
+            bytes.is_some_and(|bytes| !(part.visit)(bytes, &mut Visitor::new(&mut Nothing)))
+        };
+        let found = match self.kind {
+            Kind::Struct(fields) => {
+                fields.iter().map(|field| (field.offset, (field.info)())).find(is_invalid)
+            }
+            Kind::Array(of, _) | Kind::Slice(of) if of().size > 0 => {
+                (0..bytes.len()).step_by(of().size).map(|at| (at, of())).find(is_invalid)
+            }
+            _ => None,
+        };
+        match found {
+            Some((at, part)) => {
+                let (within, part) = part.invalid_in(&bytes[at..at + part.size]);
+                (at + within, part)
+            }
+            None => (0, self),
         }
     }
 

@@ -29,6 +29,7 @@ pub(super) fn is_ours(place: Origin) -> bool {
     place.file().starts_with(folder)
 }
 
+type Setup<R> = Box<dyn Fn(&mut Region<R, Recorder>) -> Result<()> + Send + Sync>;
 type Workload<R, E> = Box<dyn Fn(&mut Region<R, Recorder>, &Log<E>) -> Result<()> + Send + Sync>;
 type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sync>;
 
@@ -76,6 +77,7 @@ type Check<R, E> = Box<dyn Fn(&R, &History<E>) -> Result<(), String> + Send + Sy
 /// ```
 pub struct Explorer<R: Persistent, E = ()> {
     root: Box<dyn Fn() -> R + Send + Sync>,
+    setup: Option<Setup<R>>,
     workload: Workload<R, E>,
     check: Check<R, E>,
     then: Option<Workload<R, E>>,
@@ -208,6 +210,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     ) -> Self {
         Explorer {
             root: Box::new(root),
+            setup: None,
             workload: Box::new(workload),
             check: Box::new(move |root, history| check(root, history).verdict()),
             then: None,
@@ -355,6 +358,17 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// ```
     pub fn creation(mut self, before: Before) -> Self {
         self.creation = Some(before);
+        self
+    }
+
+    /// What happens to the region before the story begins, and is durable then: nothing crashes there, and none of
+    /// its flushes is left out. For workloads on large structures, whose making would take all the time.
+    #[doc(hidden)]
+    pub fn after(
+        mut self,
+        setup: impl Fn(&mut Region<R, Recorder>) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.setup = Some(Box::new(setup));
         self
     }
 
@@ -545,15 +559,21 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         let mut machine = recorder.state().machine.clone();
         let engine = create::build(&recorder, layout, &text, (self.root)(), Location::caller())
             .expect("a recorder does not fail");
+        let mut region = Region::new_parts(recorder.clone(), engine, false);
+        if let Some(setup) = &self.setup {
+            assert!(self.creation.is_none(), "`after` and `creation` are different beginnings");
+            setup(&mut region)
+                .unwrap_or_else(|error| panic!("the set-up must succeed, and answered: {error}"));
+        }
         if self.creation.is_none() {
             // The region is there, durably: that is where the story begins.
             let mut state = recorder.state();
-            let words: Vec<u64> = (0..len / WORD).map(|word| state.machine.visible(word)).collect();
+            let words: Vec<u64> =
+                (0..state.machine.len() / WORD).map(|word| state.machine.visible(word)).collect();
             machine = Machine::new(self.model, Arc::new(words));
             state.machine = machine.clone();
             state.events.clear();
         }
-        let mut region = Region::new_parts(recorder.clone(), engine, false);
         let log = Log::new(recorder.clone(), History::default());
         let here = Location::caller();
         recorder.note(EventKind::Phase(Phase::Open), here);
@@ -579,7 +599,11 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         progress: bool,
     ) -> (Report, HashSet<(Site, bool)>) {
         let began = Instant::now();
-        let crashes = self.crashes(&recording.events);
+        let mut crashes = self.crashes(&recording.events);
+        if let Some(left_out) = mutation.event {
+            // Those before are the unbroken workload's, which was explored.
+            crashes.retain(|crash| crash.event() > left_out);
+        }
         let shared = Shared {
             next: AtomicUsize::new(0),
             failed: AtomicUsize::new(usize::MAX),

@@ -26,7 +26,7 @@ use crate::medium::{Map, MediumImpl, Origin};
 use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
 use crate::tx::journal::Record;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hint::black_box;
 use work::{Task, Work};
@@ -34,7 +34,8 @@ use work::{Task, Work};
 /// The journal's records as the walk sees them: the word at an offset has this value.
 #[derive(Default)]
 pub(crate) struct Overlay {
-    words: HashMap<usize, Entry>,
+    /// In the order of their offsets, so that those of one object are found without a look at all others.
+    words: BTreeMap<usize, Entry>,
 }
 
 struct Entry {
@@ -56,7 +57,7 @@ impl Overlay {
 
     /// Entries for words in this range are as they should be.
     pub(super) fn hit_all(&self, range: std::ops::Range<usize>) {
-        let inside = self.words.iter().filter(|(at, _)| range.contains(at) && at.is_multiple_of(8));
+        let inside = self.words.range(range).filter(|(at, _)| at.is_multiple_of(8));
         inside.for_each(|(_, entry)| entry.hit.set(true));
     }
 
@@ -362,9 +363,11 @@ impl<M: MediumImpl> Running<'_, M> {
             return Err(bad);
         }
         if !valid {
-            let found = format!("bytes {:02x?}", &bytes[..bytes.len().min(32)]);
-            let expected = format!("a valid {}", object.info.display_name());
-            return Err(Bad::new(Place::Object(object.at), found, expected));
+            let (at, part) = object.info.invalid_in(bytes);
+            let len = if part.counted() { bytes.len() } else { part.size };
+            let found = format!("bytes {:02x?}", &bytes[at..at + len.min(32)]);
+            let expected = format!("a valid {}", part.display_name());
+            return Err(Bad::new(Place::Field(object, object.at + at), found, expected));
         }
         if matches!(object.info.kind, Kind::Ring) {
             self.reached.rings.push(self.walk.ring(object)?);

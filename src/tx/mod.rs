@@ -559,6 +559,13 @@ impl<'t, M: Medium> Tx<'t, M> {
         self.open.set(self.open.get() + change);
     }
 
+    /// What the object at an address in the region says is not so.
+    #[cold]
+    pub(crate) fn damaged(&self, address: usize, place: &str, found: &str, expected: &str) -> Error {
+        let map = self.medium.map();
+        Error::damaged(self.medium.path(), place, address.wrapping_sub(map.address()), found, expected)
+    }
+
     fn poison(&self, error: Error) -> Error {
         self.engine.borrow_mut().poison(&error);
         error

@@ -2,6 +2,7 @@
 
 mod btree;
 mod costs;
+mod damage;
 mod hash;
 mod long;
 mod power;

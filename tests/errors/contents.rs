@@ -336,9 +336,8 @@ fn a_circle_of_owners_is_refused() {
     }
 }
 
-/// Which of its fields is wrong can't be told, and so the first one is not blamed.
 #[test]
-fn an_object_that_is_no_value_of_its_type_is_named_itself() {
+fn the_field_that_is_no_value_of_its_type_is_named() {
     #[derive(Persistent, Clone, Copy)]
     #[repr(u64)]
     enum Colour {
@@ -371,13 +370,14 @@ fn an_object_that_is_no_value_of_its_type_is_named_itself() {
     shelf.close().expect("a good disk");
     let good = Image::read(&path);
     for (case, object, where_) in [
-        ("object: a plain field that is no value", good.root() + 8, "root.paint"),
-        ("object: an element that is no value", good.root(), "root.paints"),
+        ("object: a plain field that is no value", good.root() + 8, "root.paint.colour"),
+        ("object: an element that is no value", good.root(), "root.paints[0].colour"),
     ] {
         let mut damaged = good.clone();
         damaged.set(good.follow(object) + 8, 9).write(&path);
         let error = refused_to_open::<Shelf>(&folder, case, "restore the file from a copy", &path);
-        assert_error!(error, Error::Damaged { place, .. } if place == where_);
+        let at = good.follow(object) + 8;
+        assert_error!(error, Error::Damaged { place, offset, .. } if place == where_ && offset == at as u64);
     }
 }
 

@@ -161,6 +161,24 @@ fn an_empty_log_has_room_for_a_record_as_long_as_its_ring() {
     }
 }
 
+/// The first record that was left began in the middle of the ring.
+#[test]
+fn a_log_that_is_emptied_from_the_back_has_room_for_a_record_as_long_as_its_ring() {
+    let mut region = region();
+    region.transact(|tx, root| root.log.append(tx, &[1; 100])).expect("room");
+    region.transact(|tx, root| root.log.append(tx, b"second")).expect("room");
+    region
+        .transact(|tx, root| {
+            root.log.truncate_front(tx, 2);
+            Ok(())
+        })
+        .expect("committed");
+    region.transact(|tx, root| root.log.truncate_back(tx, 2)).expect("committed");
+    assert_eq!((region.root().log.used(), region.root().log.len()), (0, 0));
+    assert_eq!(region.transact(|tx, root| root.log.append(tx, &[3; 1008])).expect("all of the ring"), 2);
+    assert_eq!(records(&region.root().log), [&[3; 1008][..]]);
+}
+
 #[test]
 fn what_a_transaction_truncates_is_free_after_it() {
     let mut region = region();

@@ -3,9 +3,11 @@
 //! A change of a leaf that keeps its number of leaves is published into the parent's link. Another one is an
 //! *edit* of the parent: some neighbouring children give way to others. An edit that would make the parent too
 //! large, too small or empty is an edit of *its* parent, and so on to the root.
+//!
+//! Where a node does not have what a tree's nodes have, the file is damaged, and the change answers so.
 
 use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, InnerOf, LeafOf, child_of, leaf_capacity};
-use crate::collections::node::{Nodes, WIDTH, build, node_of, search, swap};
+use crate::collections::node::{Nodes, WIDTH, build, damaged, node_of, search, some, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::Flushed;
@@ -34,10 +36,12 @@ impl<'t, K: Stored + ?Sized, V: Stored + ?Sized> Path<'t, K, V> {
         Path { steps: [(&[], 0); MAX_HEIGHT], len: 0 }
     }
 
-    fn push(&mut self, inner: &'t InnerOf<K, V>, child: usize) {
-        assert!(self.len < MAX_HEIGHT, "a tree of more than {MAX_HEIGHT} levels");
-        self.steps[self.len] = (inner, child);
+    /// False if there is no room for it.
+    fn push(&mut self, inner: &'t InnerOf<K, V>, child: usize) -> bool {
+        let Some(step) = self.steps.get_mut(self.len) else { return false };
+        *step = (inner, child);
         self.len += 1;
+        true
     }
 
     /// The child that the path takes at a level.
@@ -59,23 +63,31 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         &'t self,
         tx: &Tx<'t, M>,
         key: &K,
-    ) -> Option<(Path<'t, K, V>, &'t LeafOf<K, V>)> {
+    ) -> Result<Option<(Path<'t, K, V>, &'t LeafOf<K, V>)>> {
         let mut path = Path::new();
-        let mut inner = tx.get(&self.root)?;
+        let mut slot = &self.root;
         loop {
+            let Some(inner) = some(tx, slot) else {
+                return match path.len == 0 && tx.get(slot).is_none() {
+                    true => Ok(None),
+                    false => Err(damaged(tx, slot, "a node without children", "a child or a leaf")),
+                };
+            };
             let index = child_of::<K, V>(tx, inner, key);
-            path.push(inner, index);
+            if !path.push(inner, index) {
+                return Err(damaged(tx, slot, "a tree of more than 24 levels", "fewer"));
+            }
             let child = inner.item(index);
             match tx.get(&child.leaf) {
-                Some(leaf) => return Some((path, leaf)),
-                None => inner = there(tx.get(&child.inner)),
+                Some(leaf) => return Ok(Some((path, leaf))),
+                None => slot = &child.inner,
             }
         }
     }
 
     #[track_caller]
     pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
-        let Some((path, leaf)) = self.path_to(tx, key) else {
+        let Some((path, leaf)) = self.path_to(tx, key)? else {
             let leaf = one_entry::<_, K, V>(tx, key, value)?;
             let root = node::<_, K, V>(tx, vec![Branch::Leaf(Source::New(key), leaf)])?;
             tx.stage(&self.root, root);
@@ -109,7 +121,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
             // A copy, of what is about to move.
             let separator = match keys(half) {
                 Source::New(key) => Source::New(key),
-                Source::Old(cell) => Source::New(there(K::view(tx, cell))),
+                Source::Old(cell) => Source::New(key_of::<_, K>(tx, cell)?),
             };
             let right = build::<_, K, V>(tx, len + 1 - half, |i| keys(half + i), |i| items(half + i), |_| 0)?;
             let left = build::<_, K, V>(tx, half, keys, items, |_| 0)?;
@@ -123,7 +135,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
 
     #[track_caller]
     pub(super) fn take_out<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
-        let Some((path, leaf)) = self.path_to(tx, key) else { return Ok(None) };
+        let Some((path, leaf)) = self.path_to(tx, key)? else { return Ok(None) };
         let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
         let value = V::view(tx, leaf.item(at));
         let len = leaf.count() - 1;
@@ -199,14 +211,14 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         }
         if len <= INNER_CAPACITY / 4 {
             for (left, right) in siblings(parent.count(), own) {
-                let Some(other) = tx.get(&parent.item(left + right - own).inner) else { continue };
+                let Some(other) = some(tx, &parent.item(left + right - own).inner) else { continue };
                 if other.count() + len > INNER_CAPACITY * 3 / 4 {
                     continue;
                 }
                 let others = old_branches::<K, V>(other);
                 let (mut all, mut second) = if left == own { (branches, others) } else { (others, branches) };
                 // The first key of a node counts as below every key: what divides the two is in the parent.
-                *second[0].key_mut() = Source::New(there(K::view(tx, parent.key(right))));
+                *second[0].key_mut() = Source::New(key_of::<_, K>(tx, parent.key(right))?);
                 all.append(&mut second);
                 let merged = Branch::Inner(Source::Old(parent.key(left)), node(tx, all)?);
                 return self.edit(tx, path, above, left..right + 1, vec![merged]);
@@ -298,10 +310,10 @@ where
     let ascending = matches!(left.last(), Some(Branch::Leaf(..) | Branch::Inner(..)));
     let right = left.split_off(if ascending { left.len() - WIDTH / 2 } else { left.len() / 2 });
     let copy = |source| match source {
-        Source::New(key) => Source::New(key),
-        Source::Old(cell) => Source::New(there(K::view(tx, cell))),
+        Source::New(key) => Ok(Source::New(key)),
+        Source::Old(cell) => key_of::<_, K>(tx, cell).map(Source::New),
     };
-    let (left_key, right_key) = (key.unwrap_or_else(|| copy(left[0].key())), copy(right[0].key()));
+    let (left_key, right_key) = (key.map_or_else(|| copy(left[0].key()), Ok)?, copy(right[0].key())?);
     Ok([Branch::Inner(left_key, node(tx, left)?), Branch::Inner(right_key, node(tx, right)?)])
 }
 
@@ -331,8 +343,7 @@ pub(super) fn node<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
     Ok(tx.flush(new))
 }
 
-/// A link that only this map changes.
-#[track_caller]
-fn there<X>(found: Option<X>) -> X {
-    found.expect("what a map's node links to is there")
+/// The key in a cell.
+fn key_of<'t, M: Medium, K: Stored + ?Sized>(tx: &Tx<'t, M>, cell: &'t K::Cell) -> Result<&'t K> {
+    K::view(tx, cell).ok_or_else(|| damaged(tx, cell, "no key", "a link to one"))
 }

@@ -7,7 +7,7 @@
 
 use super::{BTreeMap, InnerOf, LeafOf, child_of};
 use crate::Read;
-use crate::collections::node::{Nodes, partition};
+use crate::collections::node::{Nodes, partition, some};
 use crate::collections::stored::Stored;
 use std::fmt;
 use std::iter::FusedIterator;
@@ -89,7 +89,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     /// The first or last entries within these bounds, as far as they lie in one leaf: searched from the root.
     fn descend(&self, side: Side, low: Bound<&K>, high: Bound<&K>) -> Option<Run<'a, K, V>> {
         let bound = if side == Front { low } else { high };
-        let mut inner = self.read.get(&self.map.root)?;
+        let mut inner = some(self.read, &self.map.root)?;
         // The last turn that can be taken to the other side.
         let mut turn = None;
         loop {
@@ -108,7 +108,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                     left if left.is_empty() => break,
                     left => return Some(Run { leaf, left, parent: inner, child }),
                 },
-                None => inner = self.read.get(&inner.item(child).inner)?,
+                None => inner = some(self.read, &inner.item(child).inner)?,
             }
         }
         // All keys of that leaf lie before the range, or behind it: the next leaf's don't, if there are any.
@@ -118,7 +118,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                 let left = self.clip(leaf, low, high);
                 return (!left.is_empty()).then_some(Run { leaf, left, parent: inner, child });
             }
-            inner = self.read.get(&inner.item(child).inner)?;
+            inner = some(self.read, &inner.item(child).inner)?;
             child = if side == Front { 0 } else { inner.count() - 1 };
         }
     }
@@ -143,7 +143,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     fn neighbour(&self, side: Side) -> Option<Run<'a, K, V>> {
         let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
         let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
-        let leaf = self.read.get(&parent.get_item(child)?.leaf)?;
+        let leaf = some(self.read, &parent.get_item(child)?.leaf)?;
         // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
         let is_within = match (side, self.low, self.high) {
             (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,

@@ -30,7 +30,7 @@ mod rebuild;
 
 pub use iter::Iter;
 
-use super::node::{Node, Nodes, WIDTH, last_to, search};
+use super::node::{Node, Nodes, WIDTH, last_to, search, some};
 use super::stored::{Layout, Stored};
 use crate::medium::Medium;
 use crate::{Link, Persistent, Read, Result, Tx};
@@ -296,7 +296,8 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     ///
     /// # Errors
     ///
-    /// As for [`Tx::alloc`]. The transaction can't commit then.
+    /// As for [`Tx::alloc`]. The transaction can't commit then. [`Error::Damaged`](crate::Error::Damaged) if the file
+    /// is damaged in a way that opening [does not look for](super#in-a-damaged-file).
     ///
     /// ```
     /// # use indelible::{collections::BTreeMap, Committed, Region};
@@ -372,12 +373,12 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// The leaf that `key` belongs to.
     #[inline(always)]
     fn leaf_of<'a>(&'a self, read: &impl Read<'a>, key: &K) -> Option<&'a LeafOf<K, V>> {
-        let mut inner = read.get(&self.root)?;
+        let mut inner = some(read, &self.root)?;
         loop {
             let child = inner.item(child_of::<K, V>(read, inner, key));
             match read.get(&child.leaf) {
                 Some(leaf) => return Some(leaf),
-                None => inner = read.get(&child.inner)?,
+                None => inner = some(read, &child.inner)?,
             }
         }
     }

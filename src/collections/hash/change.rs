@@ -1,7 +1,7 @@
 //! How a [`HashMap`] changes: buckets are rebuilt, and split when they are full.
 
 use super::{BucketOf, HashMap, MAX_BUCKET, SEGMENTS, bits, find, tag};
-use crate::collections::node::{Nodes, WIDTH, build, swap};
+use crate::collections::node::{Nodes, WIDTH, build, damaged, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
@@ -19,6 +19,9 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
         let hash = self.hash(key);
         let Some((number, slot, bucket)) = self.bucket(tx, hash) else {
+            if tx.get(&self.segments[0]).is_some() {
+                return Err(damaged(tx, &self.segments[0], "no first bucket", "one"));
+            }
             let keys = |_| Source::New(key);
             let first = tx.flush(build::<_, K, V>(tx, 1, keys, |_| Source::New(value), |_| tag(hash))?);
             let mut segment = tx.alloc_slice_with(1, |_| Link::null())?;
@@ -39,7 +42,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         }
         let place = Place { number, slot, bucket };
         let level = self.level(tx, number);
-        let depth = tx.load(&self.depth) as usize;
+        let depth = self.depth(tx);
         let may_grow = || depth + 1 < SEGMENTS && self.is_dense(tx, depth);
         if len >= WIDTH && level < depth || len >= MAX_BUCKET && may_grow() {
             self.split(tx, &place, level, (key, value, hash))?;
@@ -85,7 +88,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
 
     /// The first level that a bucket has not split at; the map's depth if there is none left.
     fn level<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, number: usize) -> usize {
-        let depth = tx.load(&self.depth) as usize;
+        let depth = self.depth(tx);
         let is_there = |level: &usize| {
             let slot = self.slot(tx, number + (1 << level));
             slot.is_some_and(|slot| tx.get(slot).is_some())
@@ -102,6 +105,15 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         (key, value, hash): (&K, &V, u64),
     ) -> Result<()> {
         let &Place { number, slot, bucket } = place;
+        let twin = self.slot(tx, number + (1 << level));
+        // A level that no bucket has split at has no segment yet, and every other has.
+        let is_damaged = match twin {
+            Some(_) => level >= self.depth(tx),
+            None => tx.get(&self.segments[level + 1]).is_some(),
+        };
+        if is_damaged {
+            return Err(damaged(tx, &self.depth, &format!("depth {level}"), "as many segments as it says"));
+        }
         let len = bucket.count();
         let hash_of = |i: usize| match i == len {
             true => hash,
@@ -122,7 +134,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         };
         let high = half(&high)?;
         let low = half(&low)?;
-        match self.slot(tx, number + (1 << level)) {
+        match twin {
             Some(new) => tx.stage(new, high),
             None => {
                 let mut segment = tx.alloc_slice_with(1 << level, |_| Link::null())?;

@@ -162,7 +162,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     /// ```
     #[track_caller]
     pub fn clear<'t, M: Medium>(&'t self, tx: &Tx<'t, M>) {
-        for segment in &self.segments[..=tx.load(&self.depth) as usize] {
+        for segment in &self.segments {
             tx.free(tx.take(segment));
         }
         tx.store(&self.depth, 0);
@@ -188,9 +188,15 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
     where
         'a: 'r,
     {
-        let segments = self.segments[..=read.load(&self.depth) as usize].iter();
-        let slots = segments.flat_map(|segment| read.get(segment)).flatten();
+        let slots = self.segments.iter().flat_map(|segment| read.get(segment)).flatten();
         slots.filter_map(|slot| read.get(slot))
+    }
+
+    /// Bits of a hash that number its bucket. More than there are segments do no harm: a bucket that isn't there
+    /// gives way to its parent.
+    #[inline(always)]
+    fn depth<'a>(&'a self, read: &impl Read<'a>) -> usize {
+        (read.load(&self.depth) as usize).min(SEGMENTS - 1)
     }
 
     /// The link to a bucket of a segment that exists.
@@ -251,7 +257,8 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     ///
     /// # Errors
     ///
-    /// As for [`Tx::alloc`]. The transaction can't commit then.
+    /// As for [`Tx::alloc`]. The transaction can't commit then. [`Error::Damaged`](crate::Error::Damaged) if the file
+    /// is damaged in a way that opening [does not look for](super#in-a-damaged-file).
     ///
     /// ```
     /// # use indelible::{collections::HashMap, Committed, Region};
@@ -336,12 +343,11 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         read: &impl Read<'a>,
         hash: u64,
     ) -> Option<(usize, &'a SlotOf<K, V>, &'a BucketOf<K, V>)> {
-        let depth = read.load(&self.depth);
-        let mut number = (hash & ((1 << depth) - 1)) as usize;
+        let mut number = (hash & ((1 << self.depth(read)) - 1)) as usize;
         loop {
-            let slot = self.slot(read, number)?;
-            match read.get(slot) {
-                Some(bucket) => return Some((number, slot, bucket)),
+            let there = self.slot(read, number).and_then(|slot| Some((slot, read.get(slot)?)));
+            match there {
+                Some((slot, bucket)) => return Some((number, slot, bucket)),
                 None if number == 0 => return None,
                 None => number -= 1 << (bits(number) - 1),
             }
