@@ -66,6 +66,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let mut inner = tx.get(&self.root)?;
         loop {
             let child = child_of::<K, V>(tx, inner, key);
+            inner.item(child).prefetch();
             match tx.get(&inner.item(child).leaf) {
                 Some(leaf) => return Some(Place { inner, child, leaf }),
                 None => inner = there(tx.get(&inner.item(child).inner)),

@@ -103,10 +103,17 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                 Back if child > 0 => turn = Some((inner, child - 1)),
                 _ => {}
             }
+            inner.item(child).prefetch();
             match self.read.get(&inner.item(child).leaf) {
                 Some(leaf) => match self.clip(leaf, low, high) {
                     left if left.is_empty() => break,
-                    left => return Some(Run { leaf, left, parent: inner, child }),
+                    left => {
+                        let goes_on = if side == Front { left.end == leaf.count() } else { left.start == 0 };
+                        if goes_on {
+                            prefetch_behind::<K, V>(side, inner, child);
+                        }
+                        return Some(Run { leaf, left, parent: inner, child });
+                    }
                 },
                 None => inner = self.read.get(&inner.item(child).inner)?,
             }
@@ -144,6 +151,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
         let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
         let leaf = self.read.get(&parent.get_item(child)?.leaf)?;
+        prefetch_behind::<K, V>(side, parent, child);
         // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
         let is_within = match (side, self.low, self.high) {
             (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,
@@ -248,6 +256,16 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
             (self.front, self.back, self.done) = (Run::NONE, Run::NONE, true);
         }
         entry
+    }
+}
+
+/// Begins to fetch the leaf that is answered after the next. The next one was asked for one leaf earlier, and has
+/// come by now: reading a leaf takes no longer than fetching one.
+#[inline(always)]
+fn prefetch_behind<K: Stored + ?Sized, V: Stored + ?Sized>(side: Side, parent: &InnerOf<K, V>, child: usize) {
+    let far = if side == Front { child.checked_add(2) } else { child.checked_sub(2) };
+    if let Some(child) = far.and_then(|far| parent.get_item(far)) {
+        child.prefetch_leaf();
     }
 }
 

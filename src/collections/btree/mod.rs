@@ -54,6 +54,21 @@ pub struct Child<K, V> {
     inner: Link<Inner<K, V>>,
 }
 
+impl<K: Persistent, V: Persistent> Child<K, V> {
+    /// Begins to fetch the node. All of it: which line is needed next would be known when another has come.
+    #[inline(always)]
+    fn prefetch(&self) {
+        self.prefetch_leaf();
+        self.inner.prefetch(const { fetched(INNER_CAPACITY, size_of::<Node<K, Child<K, V>>>()) });
+    }
+
+    /// Begins to fetch the node if it is a leaf.
+    #[inline(always)]
+    fn prefetch_leaf(&self) {
+        self.leaf.prefetch(const { fetched(capacity(size_of::<Node<K, V>>()), size_of::<Node<K, V>>()) });
+    }
+}
+
 /// An ordered map from `K` to `V`; 8 bytes in its owner, one link.
 ///
 /// | | fences | published words |
@@ -375,6 +390,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let mut inner = read.get(&self.root)?;
         loop {
             let child = inner.item(child_of::<K, V>(read, inner, key));
+            child.prefetch();
             match read.get(&child.leaf) {
                 Some(leaf) => return Some(leaf),
                 None => inner = read.get(&child.inner)?,
@@ -393,15 +409,26 @@ fn child_of<'a, K: Stored + Ord + ?Sized, V: Stored + ?Sized>(
     last_to::<K, _>(read, inner, key)
 }
 
-/// The most entries in a leaf: as many as lie in about a kilobyte, and at least eight.
+/// The most entries in a leaf.
 const fn leaf_capacity<K: Stored + ?Sized, V: Stored + ?Sized>() -> usize {
-    let nodes = 1024 / size_of::<Node<K::Cell, V::Cell>>();
-    match nodes {
+    capacity(size_of::<Node<K::Cell, V::Cell>>())
+}
+
+/// The most entries in a leaf of nodes of this size: as many as lie in about a kilobyte, and at least eight.
+const fn capacity(node: usize) -> usize {
+    match 1024 / node {
         0 => WIDTH,
-        1..=4 => nodes * WIDTH,
+        nodes @ 1..=4 => nodes * WIDTH,
         _ => 4 * WIDTH,
     }
 }
 
 /// The most children of an inner node.
 const INNER_CAPACITY: usize = 4 * WIDTH;
+
+/// How many bytes of a node are fetched ahead, if it has room for so many entries in nodes of this size. A few more
+/// lines than that are more than the CPU has requests for.
+const fn fetched(capacity: usize, node: usize) -> usize {
+    let all = capacity / WIDTH * node;
+    if all < 1280 { all } else { 1280 }
+}
