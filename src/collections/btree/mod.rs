@@ -30,7 +30,7 @@ mod rebuild;
 
 pub use iter::Iter;
 
-use super::node::{Node, Nodes, WIDTH, last_to, search};
+use super::node::{Node, Nodes, WIDTH, fetched, last_to, search};
 use super::stored::{Layout, Stored};
 use crate::medium::Medium;
 use crate::{Link, Persistent, Read, Result, Tx};
@@ -59,13 +59,14 @@ impl<K: Persistent, V: Persistent> Child<K, V> {
     #[inline(always)]
     fn prefetch(&self) {
         self.prefetch_leaf();
-        self.inner.prefetch(const { fetched(INNER_CAPACITY, size_of::<Node<K, Child<K, V>>>()) });
+        self.inner.prefetch(fetched(INNER_CAPACITY / WIDTH * size_of::<Node<K, Child<K, V>>>()));
     }
 
     /// Begins to fetch the node if it is a leaf.
     #[inline(always)]
     fn prefetch_leaf(&self) {
-        self.leaf.prefetch(const { fetched(capacity(size_of::<Node<K, V>>()), size_of::<Node<K, V>>()) });
+        let node = size_of::<Node<K, V>>();
+        self.leaf.prefetch(fetched(capacity(node) / WIDTH * node));
     }
 }
 
@@ -425,10 +426,3 @@ const fn capacity(node: usize) -> usize {
 
 /// The most children of an inner node.
 const INNER_CAPACITY: usize = 4 * WIDTH;
-
-/// How many bytes of a node are fetched ahead, if it has room for so many entries in nodes of this size. A few more
-/// lines than that are more than the CPU has requests for.
-const fn fetched(capacity: usize, node: usize) -> usize {
-    let all = capacity / WIDTH * node;
-    if all < 1280 { all } else { 1280 }
-}

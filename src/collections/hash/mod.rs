@@ -15,7 +15,7 @@ mod iter;
 
 pub use iter::Iter;
 
-use super::node::{Node, Nodes, WIDTH};
+use super::node::{Node, Nodes, WIDTH, fetched};
 use super::stored::{Layout, Stored};
 use crate::{Link, Persistent, Read, Result, Tx, Word, medium::Medium};
 use std::borrow::Borrow;
@@ -340,6 +340,8 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let mut number = (hash & ((1 << depth) - 1)) as usize;
         loop {
             let slot = self.slot(read, number)?;
+            // All of the first node: most keys are there, and which line has theirs is known when the first has come.
+            slot.prefetch(fetched(size_of::<Node<K::Cell, V::Cell>>()));
             match read.get(slot) {
                 Some(bucket) => return Some((number, slot, bucket)),
                 None if number == 0 => return None,
