@@ -5,10 +5,10 @@
 //! When that is used up, or something was moved away by the transaction that is read through, the tree is searched
 //! from the root for what lies within the bounds.
 
-use super::{BTreeMap, InnerOf, LeafOf, child_of};
-use crate::Read;
+use super::{BTreeMap, Inner, InnerOf, LeafOf, child_of};
 use crate::collections::node::{Nodes, partition};
 use crate::collections::stored::Stored;
+use crate::{Persistent, Read};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::{Bound, Range};
@@ -110,7 +110,8 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                     left => {
                         let goes_on = if side == Front { left.end == leaf.count() } else { left.start == 0 };
                         if goes_on {
-                            prefetch_behind::<K, V>(side, inner, child);
+                            prefetch_from(side, inner, child, 1);
+                            prefetch_from(side, inner, child, 2);
                         }
                         return Some(Run { leaf, left, parent: inner, child });
                     }
@@ -121,6 +122,9 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         // All keys of that leaf lie before the range, or behind it: the next leaf's don't, if there are any.
         let (mut inner, mut child) = turn?;
         loop {
+            inner.item(child).prefetch();
+            prefetch_from(side, inner, child, 1);
+            prefetch_from(side, inner, child, 2);
             if let Some(leaf) = self.read.get(&inner.item(child).leaf) {
                 let left = self.clip(leaf, low, high);
                 return (!left.is_empty()).then_some(Run { leaf, left, parent: inner, child });
@@ -151,7 +155,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
         let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
         let leaf = self.read.get(&parent.get_item(child)?.leaf)?;
-        prefetch_behind::<K, V>(side, parent, child);
+        prefetch_from(side, parent, child, 2);
         // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
         let is_within = match (side, self.low, self.high) {
             (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,
@@ -259,12 +263,12 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     }
 }
 
-/// Begins to fetch the leaf that is answered after the next. The next one was asked for one leaf earlier, and has
-/// come by now: reading a leaf takes no longer than fetching one.
+/// Begins to fetch the leaf that is so many behind one, if it hangs in the same parent. Two are on their way while one is
+/// read: that takes about as long as fetching one.
 #[inline(always)]
-fn prefetch_behind<K: Stored + ?Sized, V: Stored + ?Sized>(side: Side, parent: &InnerOf<K, V>, child: usize) {
-    let far = if side == Front { child.checked_add(2) } else { child.checked_sub(2) };
-    if let Some(child) = far.and_then(|far| parent.get_item(far)) {
+fn prefetch_from<K: Persistent, V: Persistent>(side: Side, parent: &Inner<K, V>, child: usize, far: usize) {
+    let at = if side == Front { child.checked_add(far) } else { child.checked_sub(far) };
+    if let Some(child) = at.and_then(|at| parent.get_item(at)) {
         child.prefetch_leaf();
     }
 }
