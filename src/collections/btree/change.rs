@@ -163,6 +163,10 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         if len <= leaf_capacity::<K, V>() / 4 && self.take_out_of_small(tx, key)? {
             return Ok(value);
         }
+        if len == 0 {
+            // The second search went elsewhere: the keys' order has changed meanwhile. No leaf is empty even so.
+            return Ok(None);
+        }
         let old = |i: usize| if i < at { i } else { i + 1 };
         let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
         let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
