@@ -158,15 +158,11 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     pub(super) fn take_out<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
         let Some(Place { inner, child, leaf }) = self.place_of(tx, key) else { return Ok(None) };
         let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
-        let value = V::view(tx, leaf.item(at));
         let len = leaf.count() - 1;
-        if len <= leaf_capacity::<K, V>() / 4 && self.take_out_of_small(tx, key)? {
-            return Ok(value);
+        if len <= leaf_capacity::<K, V>() / 4 {
+            return self.take_out_of_small(tx, key);
         }
-        if len == 0 {
-            // The second search went elsewhere: the keys' order has changed meanwhile. No leaf is empty even so.
-            return Ok(None);
-        }
+        let value = V::view(tx, leaf.item(at));
         let old = |i: usize| if i < at { i } else { i + 1 };
         let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
         let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
@@ -174,27 +170,33 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         Ok(value)
     }
 
-    /// Takes an entry out of a leaf that is small, if it then becomes empty or one with a neighbour.
+    /// Takes an entry out of a leaf that then is small: it goes if it has no other, and becomes one with a neighbour that
+    /// has room.
     #[inline(never)]
     #[track_caller]
-    fn take_out_of_small<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<bool> {
+    fn take_out_of_small<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
         let (path, leaf) = self.path_to(tx, key);
-        let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(false) };
+        let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
+        let value = V::view(tx, leaf.item(at));
         let len = leaf.count() - 1;
         let bottom = path.len - 1;
         let (inner, child) = path.steps[bottom];
         if len == 0 {
             self.edit(tx, &path, bottom, child..child + 1, Vec::new())?;
-            return Ok(true);
+            return Ok(value);
         }
         let capacity = leaf_capacity::<K, V>();
         let sibling = siblings(inner.count(), child).find_map(|(left, right)| {
             let other = tx.get(&inner.item(left + right - child).leaf)?;
             (other.count() + len <= capacity * 3 / 4).then_some((left, other))
         });
-        let Some((left, other)) = sibling else { return Ok(false) };
         let old = |i: usize| if i < at { i } else { i + 1 };
         let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
+        let Some((left, other)) = sibling else {
+            let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
+            swap(tx, &inner.item(child).leaf, tx.flush(new));
+            return Ok(value);
+        };
         let (own_first, other_len) = (left == child, other.count());
         let first_len = if own_first { len } else { other_len };
         let pick = |i: usize| match (i < first_len) == own_first {
@@ -212,7 +214,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let merged = build::<_, K, V>(tx, len + other_len, key, item, |_| 0)?;
         let merged = Branch::Leaf(Source::Old(inner.key(left)), tx.flush(merged));
         self.edit(tx, &path, bottom, left..left + 2, vec![merged])?;
-        Ok(true)
+        Ok(value)
     }
 
     /// Replaces `removed` children from index `at` on, of the path's node at `level`, with `added`.
