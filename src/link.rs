@@ -10,6 +10,7 @@
 //! nothing gives `&mut` to a type with links.
 #![allow(unsafe_code)]
 
+use crate::flush::LINE;
 use crate::persistent::Target;
 use crate::region::block;
 use std::fmt;
@@ -82,6 +83,47 @@ impl<T: Target + ?Sized> Link<T> {
         }
     }
 
+    /// Begins to fetch the first `len` bytes of the target into the CPU's caches, and does not wait for them.
+    ///
+    /// It changes nothing but the time that a read takes which comes later: where a [`Link::get`] waits for one cache
+    /// line, then for another that the first names, this asks for all at once. It is worth its while for an
+    /// object of several lines, or one that is needed after the next. Bytes that are not needed cost the
+    /// memory's bandwidth, and room in the cache: no more than 16 KiB are asked for. Nothing is fetched for a null link,
+    /// nor on a CPU other than x86-64.
+    ///
+    /// ```
+    /// # use indelible::{Link, Persistent, Region, Word};
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Page { words: [u64; 64], next: Link<Page> }
+    ///
+    /// fn sum(mut slot: &Link<Page>) -> u64 {
+    ///     let mut sum = 0;
+    ///     while let Some(page) = slot.get() {
+    ///         page.next.prefetch(size_of::<Page>()); // while this page is summed
+    ///         sum += page.words.iter().sum::<u64>();
+    ///         slot = &page.next;
+    ///     }
+    ///     sum
+    /// }
+    ///
+    /// # let mut region = Region::new(1 << 20, Link::<Page>::null())?;
+    /// # region.transact(|tx, slot| Ok(tx.stage(slot, tx.flush(tx.alloc(Page { words: [1; 64], next: Link::null() })?))))?;
+    /// assert_eq!(sum(region.root()), 64);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[inline(always)]
+    pub fn prefetch(&self, len: usize) {
+        let offset = self.offset.load(Relaxed);
+        if offset != 0 {
+            // The block's header is read too, where the target is a slice. So many lines whatever the address: the loop
+            // has no branch then.
+            let first = resolve(self.address(), offset).wrapping_sub(block::HEADER);
+            let lines = (block::HEADER + len.min(MOST_PREFETCHED)).div_ceil(LINE);
+            (0..lines).for_each(|line| prefetch_line(first.wrapping_add(line * LINE)));
+        }
+    }
+
     /// Whether it points to nothing.
     ///
     /// ```
@@ -107,6 +149,23 @@ impl<T: Target + ?Sized> Link<T> {
     pub(crate) fn cell(&self) -> &AtomicU64 {
         &self.offset
     }
+}
+
+/// More would drive out of the cache what was asked for first.
+const MOST_PREFETCHED: usize = 16 << 10;
+
+/// Begins to fetch a cache line, at any address.
+#[inline(always)]
+fn prefetch_line(at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: SSE is part of x86-64. A prefetch reads nothing that the program sees, and one of an address that
+        // can't be read does nothing (Intel SDM vol. 2, PREFETCHh; AMD APM vol. 3).
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::without_provenance(at)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// The address that a link at `slot` with this offset leads to.

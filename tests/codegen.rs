@@ -75,3 +75,17 @@ fn get_is_a_load_a_test_and_an_add() {
     assert_eq!(loads, 1, "one load");
     assert!(code.len() <= 6, "load, test, add, select, return: {} instructions", code.len());
 }
+
+/// A leaf of eight entries has 14 lines with its header, an inner node of 32 children 14 of another size.
+#[test]
+fn a_look_up_in_a_tree_asks_for_all_lines_of_a_node_at_once() {
+    let code = instructions("probe_map_get");
+    let is_prefetch = |i: &&Instruction| i.code() == Code::Prefetcht0_m8;
+    let mut runs: Vec<usize> = code
+        .chunk_by(|a, b| a.code() == b.code())
+        .filter(|run| is_prefetch(&&run[0]))
+        .map(<[_]>::len)
+        .collect();
+    runs.sort_unstable();
+    assert_eq!(runs, [14, 14], "lines asked for without a branch between them");
+}

@@ -46,6 +46,13 @@ pub struct Node<K, X> {
     items: [X; WIDTH],
 }
 
+/// How many bytes are fetched ahead of a slice of nodes that is at most so large. More lines at once than these are
+/// more than a CPU has requests for.
+#[inline(always)]
+pub(crate) const fn fetched(size: usize) -> usize {
+    if size < 1280 { size } else { 1280 }
+}
+
 /// A slice of nodes, as one sequence.
 pub(crate) trait Nodes<K, X> {
     fn count(&self) -> usize;

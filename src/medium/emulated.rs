@@ -7,6 +7,9 @@ use std::fmt;
 /// Anonymous memory, with the same flushes and fences as [`MapSync`]. For tests and measurements: it
 /// survives nothing. Making a region in it is safe.
 ///
+/// The kernel is asked for large pages (transparent huge pages), as it maps a file on persistent memory in large pages
+/// where it can. A page of a region of 2 MiB and more may take 2 MiB of memory, then, when it is first touched.
+///
 /// ```
 /// # use indelible::{Region, Word};
 /// let region = Region::new(1 << 20, Word::new(5))?; // Region<Word<i32>, Emulated>
@@ -23,6 +26,7 @@ impl Emulated {
     pub(crate) fn new(len: usize, max_len: usize) -> Result<Self> {
         let map = Map::reserve(max_len)?;
         map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        map.prefer_large_pages();
         Ok(Emulated { map, flusher: Flusher::detect()? })
     }
 
@@ -83,7 +87,9 @@ impl MediumImpl for Emulated {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })
+        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        self.map.prefer_large_pages();
+        Ok(())
     }
 
     fn settle(&self) -> Result<bool> {

@@ -103,6 +103,14 @@ impl Map {
         })
     }
 
+    /// Asks for large pages for all that is mapped (madvise(2), `MADV_HUGEPAGE`). A kernel that has none says no,
+    /// which is as good.
+    pub(crate) fn prefer_large_pages(&self) {
+        let len = self.len().next_multiple_of(self.page);
+        // SAFETY: this value's own memory, whose contents the advice leaves as they are.
+        let _ = unsafe { rustix::mm::madvise(self.base.as_ptr().cast(), len, Advice::LinuxHugepage) };
+    }
+
     /// Maps the file over the range from the present length to `to`.
     pub(crate) fn extend_file(&self, to: usize, file: &File, flags: MapFlags) -> io::Result<()> {
         // A file that was written where pages are smaller may end inside a page. That page is mapped anew, to

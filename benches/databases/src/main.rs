@@ -3,6 +3,7 @@
 //!
 //! Prints one table: nanoseconds for an operation (the median of the turns), and ratios to ours.
 
+mod floor;
 mod stores;
 mod work;
 
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let quick = args.iter().any(|arg| arg == "--quick");
+    if args.iter().any(|arg| arg == "--floor") {
+        return floor::run();
+    }
     let folder = args.iter().find(|arg| !arg.starts_with("--")).expect("a folder for the databases");
     let entries = if quick { 100_000 } else { 1_000_000 };
     let sides = if args.iter().any(|arg| arg == "--maps") { work::Sides::Maps } else { work::Sides::All };

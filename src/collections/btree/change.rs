@@ -6,16 +6,23 @@
 //!
 //! Where a node does not have what a tree's nodes have, the file is damaged, and the change answers so.
 
-use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, InnerOf, LeafOf, child_of, leaf_capacity};
+use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, Inner, InnerOf, LeafOf, child_of, leaf_capacity};
 use crate::collections::node::{Nodes, WIDTH, build, damaged, node_of, search, some, swap};
 use crate::collections::stored::{Source, Stored};
 use crate::medium::Medium;
 use crate::state::Flushed;
-use crate::{Link, Pm, Result, Tx};
+use crate::{Link, Persistent, Pm, Result, Tx};
 use std::ops::Range;
 
 /// More levels than a tree can have that 2^60 changes have made: a level is added when the root is full.
 const MAX_HEIGHT: usize = 24;
+
+/// Where a leaf hangs.
+struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
+    inner: &'t InnerOf<K, V>,
+    child: usize,
+    leaf: &'t LeafOf<K, V>,
+}
 
 /// The way to a leaf: the inner nodes from the root down, and which child was taken in each.
 struct Path<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
@@ -57,29 +64,43 @@ impl<'t, K: Stored + ?Sized, V: Stored + ?Sized> Path<'t, K, V> {
 }
 
 impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
-    /// The leaf that `key` belongs to, and the way to it.
-    #[inline]
+    /// The leaf that `key` belongs to; `None` in an empty map.
+    #[inline(always)]
+    fn place_of<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<Place<'t, K, V>>> {
+        if tx.get(&self.root).is_none() {
+            return Ok(None);
+        }
+        let mut inner = inner_at(tx, &self.root)?;
+        loop {
+            let child = child_of::<K, V>(tx, inner, key);
+            inner.item(child).prefetch();
+            match tx.get(&inner.item(child).leaf) {
+                Some(leaf) => return Ok(Some(Place { inner, child, leaf })),
+                None => inner = inner_at(tx, &inner.item(child).inner)?,
+            }
+        }
+    }
+
+    /// The way to the leaf that `key` belongs to. The map is not empty.
+    ///
+    /// Few changes need it, and those search once more: a path is large, and to note it is to store much that waits
+    /// behind the flushes of the transaction before.
     fn path_to<'t, M: Medium>(
         &'t self,
         tx: &Tx<'t, M>,
         key: &K,
-    ) -> Result<Option<(Path<'t, K, V>, &'t LeafOf<K, V>)>> {
+    ) -> Result<(Path<'t, K, V>, &'t LeafOf<K, V>)> {
         let mut path = Path::new();
         let mut slot = &self.root;
         loop {
-            let Some(inner) = some(tx, slot) else {
-                return match path.len == 0 && tx.get(slot).is_none() {
-                    true => Ok(None),
-                    false => Err(damaged(tx, slot, "a node without children", "a child or a leaf")),
-                };
-            };
+            let inner = inner_at(tx, slot)?;
             let index = child_of::<K, V>(tx, inner, key);
             if !path.push(inner, index) {
                 return Err(damaged(tx, slot, "a tree of more than 24 levels", "fewer"));
             }
             let child = inner.item(index);
             match tx.get(&child.leaf) {
-                Some(leaf) => return Ok(Some((path, leaf))),
+                Some(leaf) => return Ok((path, leaf)),
                 None => slot = &child.inner,
             }
         }
@@ -87,7 +108,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
 
     #[track_caller]
     pub(super) fn put<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<Option<&'t V>> {
-        let Some((path, leaf)) = self.path_to(tx, key)? else {
+        let Some(Place { inner, child, leaf }) = self.place_of(tx, key)? else {
             let leaf = one_entry::<_, K, V>(tx, key, value)?;
             let root = node::<_, K, V>(tx, vec![Branch::Leaf(Source::New(key), leaf)])?;
             tx.stage(&self.root, root);
@@ -95,47 +116,80 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         };
         let (at, found) = search::<K, _>(tx, leaf, key);
         let len = leaf.count();
-        let bottom = path.len - 1;
         if found {
             let old = V::view(tx, leaf.item(at));
             if !V::replace(tx, leaf.item(at), value)? {
                 let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(i)) };
                 let new = build::<_, K, V>(tx, len, |i| Source::Old(leaf.key(i)), items, |_| 0)?;
-                swap(tx, &path.child(bottom).leaf, tx.flush(new));
+                swap(tx, &inner.item(child).leaf, tx.flush(new));
             }
             return Ok(old);
+        }
+        if len >= leaf_capacity::<K, V>() {
+            self.put_in_full(tx, key, value)?;
+            return Ok(None);
         }
         let old = |i: usize| if i < at { i } else { i - 1 };
         let keys = |i| if i == at { Source::New(key) } else { Source::Old(leaf.key(old(i))) };
         let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(old(i))) };
-        if len < leaf_capacity::<K, V>() {
-            let new = build::<_, K, V>(tx, len + 1, keys, items, |_| 0)?;
-            swap(tx, &path.child(bottom).leaf, tx.flush(new));
-        } else if at == len && path.is_last() {
+        let new = build::<_, K, V>(tx, len + 1, keys, items, |_| 0)?;
+        swap(tx, &inner.item(child).leaf, tx.flush(new));
+        Ok(None)
+    }
+
+    /// Adds an entry to a leaf that has no room for it.
+    #[inline(never)]
+    #[track_caller]
+    fn put_in_full<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K, value: &V) -> Result<()> {
+        let (path, leaf) = self.path_to(tx, key)?;
+        let (at, _) = search::<K, _>(tx, leaf, key);
+        let len = leaf.count();
+        let bottom = path.len - 1;
+        let (inner, child) = path.steps[bottom];
+        prefetch_headers(inner);
+        if at == len && path.is_last() {
             // In ascending order leaves stay full.
             let new = Branch::Leaf(Source::New(key), one_entry::<_, K, V>(tx, key, value)?);
-            let after = path.steps[bottom].1 + 1;
-            self.edit(tx, &path, bottom, after..after, vec![new])?;
-        } else {
-            let half = (len + 1).div_ceil(2);
-            // A copy, of what is about to move.
-            let separator = match keys(half) {
-                Source::New(key) => Source::New(key),
-                Source::Old(cell) => Source::New(key_of::<_, K>(tx, cell)?),
-            };
-            let right = build::<_, K, V>(tx, len + 1 - half, |i| keys(half + i), |i| items(half + i), |_| 0)?;
-            let left = build::<_, K, V>(tx, half, keys, items, |_| 0)?;
-            let (inner, child) = path.steps[bottom];
-            let left = Branch::Leaf(Source::Old(inner.key(child)), tx.flush(left));
-            let right = Branch::Leaf(separator, tx.flush(right));
-            self.edit(tx, &path, bottom, child..child + 1, vec![left, right])?;
+            return self.edit(tx, &path, bottom, child + 1..child + 1, vec![new]);
         }
-        Ok(None)
+        let old = |i: usize| if i < at { i } else { i - 1 };
+        let keys = |i| if i == at { Source::New(key) } else { Source::Old(leaf.key(old(i))) };
+        let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(old(i))) };
+        let half = (len + 1).div_ceil(2);
+        // A copy, of what is about to move.
+        let separator = match keys(half) {
+            Source::New(key) => Source::New(key),
+            Source::Old(cell) => Source::New(key_of::<_, K>(tx, cell)?),
+        };
+        let right = build::<_, K, V>(tx, len + 1 - half, |i| keys(half + i), |i| items(half + i), |_| 0)?;
+        let left = build::<_, K, V>(tx, half, keys, items, |_| 0)?;
+        let left = Branch::Leaf(Source::Old(inner.key(child)), tx.flush(left));
+        let right = Branch::Leaf(separator, tx.flush(right));
+        self.edit(tx, &path, bottom, child..child + 1, vec![left, right])
     }
 
     #[track_caller]
     pub(super) fn take_out<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
-        let Some((path, leaf)) = self.path_to(tx, key)? else { return Ok(None) };
+        let Some(Place { inner, child, leaf }) = self.place_of(tx, key)? else { return Ok(None) };
+        let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
+        let len = leaf.count() - 1;
+        if len <= leaf_capacity::<K, V>() / 4 {
+            return self.take_out_of_small(tx, key);
+        }
+        let value = V::view(tx, leaf.item(at));
+        let old = |i: usize| if i < at { i } else { i + 1 };
+        let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
+        let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
+        swap(tx, &inner.item(child).leaf, tx.flush(new));
+        Ok(value)
+    }
+
+    /// Takes an entry out of a leaf that then is small: it goes if it has no other, and becomes one with a neighbour that
+    /// has room.
+    #[inline(never)]
+    #[track_caller]
+    fn take_out_of_small<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
+        let (path, leaf) = self.path_to(tx, key)?;
         let (at, true) = search::<K, _>(tx, leaf, key) else { return Ok(None) };
         let value = V::view(tx, leaf.item(at));
         let len = leaf.count() - 1;
@@ -145,41 +199,35 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
             self.edit(tx, &path, bottom, child..child + 1, Vec::new())?;
             return Ok(value);
         }
+        let capacity = leaf_capacity::<K, V>();
+        let sibling = siblings(inner.count(), child).find_map(|(left, right)| {
+            let other = tx.get(&inner.item(left + right - child).leaf)?;
+            (other.count() + len <= capacity * 3 / 4).then_some((left, other))
+        });
         let old = |i: usize| if i < at { i } else { i + 1 };
         let (keys, items) = (|i| Source::Old(leaf.key(old(i))), |i| Source::Old(leaf.item(old(i))));
-        let capacity = leaf_capacity::<K, V>();
-        let sibling =
-            (len <= capacity / 4).then(|| siblings(inner.count(), child)).into_iter().flatten().find_map(
-                |(left, right)| {
-                    let other = tx.get(&inner.item(left + right - child).leaf)?;
-                    (other.count() + len <= capacity * 3 / 4).then_some((left, other))
-                },
-            );
-        match sibling {
-            None => {
-                let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
-                swap(tx, &path.child(bottom).leaf, tx.flush(new));
-            }
-            Some((left, other)) => {
-                let (own_first, other_len) = (left == child, other.count());
-                let first_len = if own_first { len } else { other_len };
-                let pick = |i: usize| match (i < first_len) == own_first {
-                    true => (true, if own_first { i } else { i - first_len }),
-                    false => (false, if own_first { i - first_len } else { i }),
-                };
-                let key = |i| match pick(i) {
-                    (true, i) => keys(i),
-                    (false, i) => Source::Old(other.key(i)),
-                };
-                let item = |i| match pick(i) {
-                    (true, i) => items(i),
-                    (false, i) => Source::Old(other.item(i)),
-                };
-                let merged = build::<_, K, V>(tx, len + other_len, key, item, |_| 0)?;
-                let merged = Branch::Leaf(Source::Old(inner.key(left)), tx.flush(merged));
-                self.edit(tx, &path, bottom, left..left + 2, vec![merged])?;
-            }
-        }
+        let Some((left, other)) = sibling else {
+            let new = build::<_, K, V>(tx, len, keys, items, |_| 0)?;
+            swap(tx, &inner.item(child).leaf, tx.flush(new));
+            return Ok(value);
+        };
+        let (own_first, other_len) = (left == child, other.count());
+        let first_len = if own_first { len } else { other_len };
+        let pick = |i: usize| match (i < first_len) == own_first {
+            true => (true, if own_first { i } else { i - first_len }),
+            false => (false, if own_first { i - first_len } else { i }),
+        };
+        let key = |i| match pick(i) {
+            (true, i) => keys(i),
+            (false, i) => Source::Old(other.key(i)),
+        };
+        let item = |i| match pick(i) {
+            (true, i) => items(i),
+            (false, i) => Source::Old(other.item(i)),
+        };
+        let merged = build::<_, K, V>(tx, len + other_len, key, item, |_| 0)?;
+        let merged = Branch::Leaf(Source::Old(inner.key(left)), tx.flush(merged));
+        self.edit(tx, &path, bottom, left..left + 2, vec![merged])?;
         Ok(value)
     }
 
@@ -272,6 +320,14 @@ impl<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized> Branch<'t, 'n, K, V> {
     }
 }
 
+/// Begins to fetch what is read of each child that moves: how long it is. Nothing waits then for one after the other.
+fn prefetch_headers<K: Persistent, V: Persistent>(inner: &Inner<K, V>) {
+    for i in 0..inner.count() {
+        inner.item(i).leaf.prefetch(0);
+        inner.item(i).inner.prefetch(0);
+    }
+}
+
 /// All children of a node, to be moved.
 fn old_branches<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized>(
     inner: &'t InnerOf<K, V>,
@@ -341,6 +397,15 @@ pub(super) fn node<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
         }
     }
     Ok(tx.flush(new))
+}
+
+/// The inner node behind a link.
+#[inline(always)]
+fn inner_at<'t, M: Medium, K: Persistent, V: Persistent>(
+    tx: &Tx<'t, M>,
+    slot: &'t Link<Inner<K, V>>,
+) -> Result<&'t Inner<K, V>> {
+    some(tx, slot).ok_or_else(|| damaged(tx, slot, "a node without children", "a child or a leaf"))
 }
 
 /// The key in a cell.

@@ -5,10 +5,10 @@
 //! When that is used up, or something was moved away by the transaction that is read through, the tree is searched
 //! from the root for what lies within the bounds.
 
-use super::{BTreeMap, InnerOf, LeafOf, child_of};
-use crate::Read;
+use super::{BTreeMap, Inner, InnerOf, LeafOf, child_of};
 use crate::collections::node::{Nodes, partition, some};
 use crate::collections::stored::Stored;
+use crate::{Persistent, Read};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::{Bound, Range};
@@ -103,10 +103,18 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                 Back if child > 0 => turn = Some((inner, child - 1)),
                 _ => {}
             }
+            inner.item(child).prefetch();
             match self.read.get(&inner.item(child).leaf) {
                 Some(leaf) => match self.clip(leaf, low, high) {
                     left if left.is_empty() => break,
-                    left => return Some(Run { leaf, left, parent: inner, child }),
+                    left => {
+                        let goes_on = if side == Front { left.end == leaf.count() } else { left.start == 0 };
+                        if goes_on {
+                            prefetch_from(side, inner, child, 1);
+                            prefetch_from(side, inner, child, 2);
+                        }
+                        return Some(Run { leaf, left, parent: inner, child });
+                    }
                 },
                 None => inner = some(self.read, &inner.item(child).inner)?,
             }
@@ -114,6 +122,9 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         // All keys of that leaf lie before the range, or behind it: the next leaf's don't, if there are any.
         let (mut inner, mut child) = turn?;
         loop {
+            inner.item(child).prefetch();
+            prefetch_from(side, inner, child, 1);
+            prefetch_from(side, inner, child, 2);
             if let Some(leaf) = self.read.get(&inner.item(child).leaf) {
                 let left = self.clip(leaf, low, high);
                 return (!left.is_empty()).then_some(Run { leaf, left, parent: inner, child });
@@ -144,6 +155,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
         let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
         let leaf = some(self.read, &parent.get_item(child)?.leaf)?;
+        prefetch_from(side, parent, child, 2);
         // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
         let is_within = match (side, self.low, self.high) {
             (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,
@@ -248,6 +260,16 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
             (self.front, self.back, self.done) = (Run::NONE, Run::NONE, true);
         }
         entry
+    }
+}
+
+/// Begins to fetch the leaf that is so many behind one, if it hangs in the same parent. Two are on their way while one is
+/// read: that takes about as long as fetching one.
+#[inline(always)]
+fn prefetch_from<K: Persistent, V: Persistent>(side: Side, parent: &Inner<K, V>, child: usize, far: usize) {
+    let at = if side == Front { child.checked_add(far) } else { child.checked_sub(far) };
+    if let Some(child) = at.and_then(|at| parent.get_item(at)) {
+        child.prefetch_leaf();
     }
 }
 

@@ -15,7 +15,7 @@ mod iter;
 
 pub use iter::Iter;
 
-use super::node::{Node, Nodes, WIDTH};
+use super::node::{Node, Nodes, WIDTH, fetched};
 use super::stored::{Layout, Stored};
 use crate::{Link, Persistent, Read, Result, Tx, Word, medium::Medium};
 use std::borrow::Borrow;
@@ -345,8 +345,12 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     ) -> Option<(usize, &'a SlotOf<K, V>, &'a BucketOf<K, V>)> {
         let mut number = (hash & ((1 << self.depth(read)) - 1)) as usize;
         loop {
-            let there = self.slot(read, number).and_then(|slot| Some((slot, read.get(slot)?)));
-            match there {
+            let bucket = self.slot(read, number).and_then(|slot| {
+                // All of the first node: most keys are there, and which line has theirs is known when the first has come.
+                slot.prefetch(fetched(size_of::<Node<K::Cell, V::Cell>>()));
+                Some((slot, read.get(slot)?))
+            });
+            match bucket {
                 Some((slot, bucket)) => return Some((number, slot, bucket)),
                 None if number == 0 => return None,
                 None => number -= 1 << (bits(number) - 1),

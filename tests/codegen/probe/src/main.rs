@@ -1,8 +1,9 @@
 //! Functions whose machine code `tests/codegen.rs` looks at. They are called, so that they are compiled.
 
+use indelible::collections::BTreeMap;
 use indelible::medium::Emulated;
 use indelible::state::{Dirty, Persisted};
-use indelible::{Link, Persistent, Pm, Region, Result, Tx, Word};
+use indelible::{Committed, Link, Persistent, Pm, Region, Result, Tx, Word};
 use std::hint::black_box;
 
 #[derive(Persistent)]
@@ -32,6 +33,11 @@ fn probe_get(link: &Link<Payload>) -> Option<&Payload> {
     link.get()
 }
 
+#[inline(never)]
+fn probe_map_get<'a>(map: &'a BTreeMap<u64, [u8; 100]>, key: u64) -> Option<&'a [u8; 100]> {
+    map.get(&Committed, &key)
+}
+
 fn main() -> Result<()> {
     assert_eq!(size_of::<Payload>(), 48);
     let mut region = Region::new(1 << 20, Root { head: Link::null(), count: Word::new(0) })?;
@@ -43,5 +49,7 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     assert!(black_box(probe_get(black_box(&region.root().head))).is_some());
+    let map = Region::new(1 << 20, BTreeMap::new())?;
+    assert!(black_box(probe_map_get(black_box(map.root()), 1)).is_none());
     Ok(())
 }
