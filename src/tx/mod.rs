@@ -103,7 +103,16 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
     }
 
+    /// Inlined, because a transaction that is passed on is copied by wide loads, right behind the stores that made it.
+    #[inline(always)]
     pub(crate) fn commit(mut self, origin: Origin) -> Result<()> {
+        self.try_commit(origin)?;
+        std::mem::forget(self); // dropped, it aborts
+        Ok(())
+    }
+
+    #[inline]
+    fn try_commit(&mut self, origin: Origin) -> Result<()> {
         if self.broken.get() {
             return Err(Error::Aborted);
         }
@@ -116,9 +125,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         if self.fenced.get() {
             engine.journal.fenced();
         }
-        engine.commit(self.medium, self.unfenced.get(), origin)?;
-        std::mem::forget(self); // dropped, it aborts
-        Ok(())
+        engine.commit(self.medium, self.unfenced.get(), origin)
     }
 
     /// Writes an object's lines back towards memory. Takes a handle, or a tuple (up to 8), array, `Vec` or

@@ -1,9 +1,9 @@
-//! As `main.rs`, for logs and for mappings. A program of its own: what the compiler inlines in one kind of work
+//! As `main.rs`, for containers and for mappings. A program of its own: what the compiler inlines in one kind of work
 //! depends on the others.
 
 mod rounds;
 
-use indelible::collections::Log;
+use indelible::collections::{BTreeMap, HashMap, Log};
 use indelible::mapping::Mapping;
 use indelible::{Options, Persistent, Result};
 use rounds::Rounds;
@@ -12,6 +12,28 @@ use rounds::Rounds;
 #[repr(C)]
 struct Root {
     log: Log,
+    tree: BTreeMap<u64, [u8; 100]>,
+    hash: HashMap<u64, [u8; 100]>,
+}
+
+/// Entries of the maps.
+const ENTRIES: u64 = 1_000;
+
+/// Another value for a key that is there.
+fn update(rounds: Rounds, tree: bool) -> Result<()> {
+    let mut region = Options::new().max_len(1 << 30).emulated(8 << 20, Root::default())?;
+    let mut round = |n: u64| {
+        let (key, value) = (n * 37 % ENTRIES, [n as u8; 100]);
+        region.transact(|tx, root| {
+            match tree {
+                true => root.tree.insert(tx, &key, &value)?,
+                false => root.hash.insert(tx, &key, &value)?,
+            };
+            Ok(())
+        })
+    };
+    (0..ENTRIES).try_for_each(&mut round)?;
+    rounds.run(round)
 }
 
 /// As many records at once.
@@ -33,6 +55,8 @@ fn main() -> Result<()> {
     match &rounds.work[..] {
         "append" => return append(rounds, 1),
         "append-16" => return append(rounds, 16),
+        "tree-update" => return update(rounds, true),
+        "hash-update" => return update(rounds, false),
         _ => {}
     }
     let mut mapping = Mapping::new(1 << 20)?;
