@@ -34,7 +34,7 @@ fn probe_get(link: &Link<Payload>) -> Option<&Payload> {
 }
 
 #[inline(never)]
-fn probe_map_get<'a>(map: &'a BTreeMap<u64, [u8; 100]>, key: u64) -> Option<&'a [u8; 100]> {
+fn probe_map_get(map: &BTreeMap<u64, [u8; 100]>, key: u64) -> Option<&[u8; 100]> {
     map.get(&Committed, &key)
 }
 
