@@ -193,3 +193,68 @@ fn a_log_in_an_object_that_goes_about_stays_with_it() {
         assert!(region.root().next.get().expect("full").log.is_empty());
     }
 }
+
+/// The iterator changes its own log as it ends, when no record follows at which that would be seen.
+#[test]
+fn an_iterator_that_changes_its_own_log_as_it_ends_is_found_out() {
+    type Last = for<'t> fn(&'t Log, &Tx<'t, Emulated>);
+    let lasts: [Last; 3] = [
+        |log, tx| assert!(log.append(tx, b"inner").is_ok()),
+        |log, tx| log.truncate_back(tx, 0).expect("it can be"),
+        |log, tx| log.truncate_front(tx, u64::MAX),
+    ];
+    for (number, last) in lasts.into_iter().enumerate() {
+        for given in [&[][..], &[&b"one"[..], b"two"]] {
+            let mut region = logs(4096);
+            region.transact(|tx, root| root.log.append(tx, b"durable").map(drop)).expect("room");
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                region.transact(|tx, root| {
+                    root.log.append(tx, b"before")?;
+                    root.log.append_all(tx, and_then(given, || last(&root.log, tx)))
+                })
+            }));
+            let payload = result.err().unwrap_or_else(|| panic!("{number}, {given:?}: nobody noticed"));
+            let message = payload.downcast::<String>().expect("a message");
+            assert!(message.contains("changes the log that they are appended to"), "{number}: {message}");
+            assert_eq!(records(&region.root().log), [(1, b"durable".to_vec())]);
+        }
+    }
+}
+
+/// These records, and something that happens behind the last of them.
+fn and_then<'a>(records: &[&'a [u8]], end: impl FnOnce()) -> impl Iterator<Item = &'a [u8]> {
+    let (mut records, mut end) = (records.to_vec().into_iter(), Some(end));
+    std::iter::from_fn(move || {
+        let next = records.next();
+        if next.is_none() {
+            end.take().into_iter().for_each(|end| end());
+        }
+        next
+    })
+}
+
+/// Whatever such an iterator does: what a transaction acknowledged is there when the region is opened again.
+#[test]
+fn what_follows_an_iterator_that_changes_its_own_log_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("region");
+    let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+    // SAFETY: the file is in a folder of this test's own.
+    let mut region = unsafe { options.create::<Logs, PageCache>(&path, 1 << 20, Logs::default()) }.expect("room");
+    region.transact(|tx, root| root.log.create(tx, 4096)).expect("room");
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        region.transact(|tx, root| {
+            root.log.append_all(tx, and_then(&[], || drop(root.log.append(tx, b"inner"))))?;
+            root.log.append(tx, b"one")?;
+            root.log.append(tx, b"two")
+        })
+    }));
+    for record in [&b"acknowledged"[..], b"as well as it"] {
+        region.transact(|tx, root| root.log.append(tx, record).map(drop)).expect("room");
+    }
+    let before = records(&region.root().log);
+    region.close().expect("it can be");
+    // SAFETY: as above.
+    let region = unsafe { options.open::<Logs, PageCache>(&path) }.expect("as it was left");
+    assert_eq!(records(&region.root().log), before);
+}
