@@ -345,22 +345,24 @@ impl<'t, M: Medium> Tx<'t, M> {
             batches[index].truncate(staged.len);
             (index, staged.kept_next + staged.count, staged.count, staged.changes)
         };
+        // The caller's iterator may use the transaction itself, also when it says that there are no more.
+        const RULE: &str =
+            "an iterator of records for `append_all` changes the log that they are appended to";
         let mut appended = 0;
-        // The caller's iterator may use the transaction itself.
         for record in records {
             let mut engine = self.engine.borrow_mut();
             let Staging { rings, batches } = &mut engine.rings;
             if rings[index].changes != changes {
-                drop(engine);
-                self.rule(
-                    "an iterator of records for `append_all` changes the log that they are appended to",
-                );
+                self.rule(RULE);
             }
             rings[index].push(&mut batches[index], count + appended, record)?;
             appended += 1;
         }
         let mut engine = self.engine.borrow_mut();
         let Staging { rings, batches } = &mut engine.rings;
+        if rings[index].changes != changes {
+            self.rule(RULE);
+        }
         (rings[index].len, rings[index].count) = (batches[index].len(), count + appended);
         Ok(first)
     }
