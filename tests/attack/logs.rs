@@ -223,7 +223,7 @@ fn an_iterator_that_changes_its_own_log_as_it_ends_is_found_out() {
 
 /// These records, and something that happens behind the last of them.
 fn and_then<'a>(records: &[&'a [u8]], end: impl FnOnce()) -> impl Iterator<Item = &'a [u8]> {
-    let (mut records, mut end) = (records.to_vec().into_iter(), Some(end));
+    let (mut records, mut end) = (records.iter().copied(), Some(end));
     std::iter::from_fn(move || {
         let next = records.next();
         if next.is_none() {
@@ -240,7 +240,8 @@ fn what_follows_an_iterator_that_changes_its_own_log_stays() {
     let path = folder.path().join("region");
     let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
     // SAFETY: the file is in a folder of this test's own.
-    let mut region = unsafe { options.create::<Logs, PageCache>(&path, 1 << 20, Logs::default()) }.expect("room");
+    let mut region =
+        unsafe { options.create::<Logs, PageCache>(&path, 1 << 20, Logs::default()) }.expect("room");
     region.transact(|tx, root| root.log.create(tx, 4096)).expect("room");
     let _ = catch_unwind(AssertUnwindSafe(|| {
         region.transact(|tx, root| {
