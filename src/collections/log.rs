@@ -264,7 +264,10 @@ impl Log {
         tx: &Tx<'t, M>,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<u64> {
-        tx.ring_append(self.ring(tx, 0)?, records)
+        let ring = self.ring(tx, 0)?;
+        let first = tx.ring_append(ring, records)?;
+        tx.ring_in_place(&self.ring, ring);
+        Ok(first)
     }
 
     /// Removes the records before number `seq` when the transaction commits: `seq` is the first that stays.

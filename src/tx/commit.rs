@@ -214,6 +214,7 @@ impl Engine {
         let (mut frames, mut alone) = (0, false);
         if !self.rings.is_empty() {
             (frames, alone) = self.count_frames(words);
+            self.pending.changes_mut().reserve(frames);
         }
         self.journal.check_room(words + frames)?;
 

@@ -10,6 +10,7 @@ use super::commit::Engine;
 use super::journal::Rule;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
+use crate::link::Link;
 use crate::medium::{Map, Medium, MediumImpl, Origin};
 use crate::persistent::ring::*;
 use std::panic::Location;
@@ -307,6 +308,8 @@ impl Engine {
     }
 }
 
+const CHANGED: &str = "an iterator of records for `append_all` changes the log that they are appended to";
+
 fn skip(from: u64, to: u64, epoch: u64) -> u64 {
     Meta { kind: FrameKind::Skip, len: ((to - from) / 8) as u32, epoch }.encode()
 }
@@ -346,14 +349,12 @@ impl<'t, M: Medium> Tx<'t, M> {
             (index, staged.kept_next + staged.count, staged.count, staged.changes)
         };
         // The caller's iterator may use the transaction itself, also when it says that there are no more.
-        const RULE: &str =
-            "an iterator of records for `append_all` changes the log that they are appended to";
         let mut appended = 0;
         for record in records {
             let mut engine = self.engine.borrow_mut();
             let Staging { rings, batches } = &mut engine.rings;
             if rings[index].changes != changes {
-                self.rule(RULE);
+                self.rule(CHANGED);
             }
             rings[index].push(&mut batches[index], count + appended, record)?;
             appended += 1;
@@ -361,10 +362,18 @@ impl<'t, M: Medium> Tx<'t, M> {
         let mut engine = self.engine.borrow_mut();
         let Staging { rings, batches } = &mut engine.rings;
         if rings[index].changes != changes {
-            self.rule(RULE);
+            self.rule(CHANGED);
         }
         (rings[index].len, rings[index].count) = (batches[index].len(), count + appended);
         Ok(first)
+    }
+
+    /// A rule: the ring that records were appended to is still the log's.
+    #[track_caller]
+    pub(crate) fn ring_in_place(&self, slot: &'t Link<Ring>, ring: &'t Ring) {
+        if self.get(slot).is_none_or(|now| !std::ptr::eq(now, ring)) {
+            self.rule(CHANGED);
+        }
     }
 
     /// A rule: the transaction has not changed this ring yet.

@@ -198,7 +198,12 @@ fn a_log_in_an_object_that_goes_about_stays_with_it() {
 #[test]
 fn an_iterator_that_changes_its_own_log_as_it_ends_is_found_out() {
     type Last = for<'t> fn(&'t Log, &Tx<'t, Emulated>);
-    let lasts: [Last; 3] = [
+    let lasts: [Last; 5] = [
+        |log, tx| log.destroy(tx),
+        |log, tx| {
+            log.destroy(tx);
+            log.create(tx, 4096).expect("room");
+        },
         |log, tx| assert!(log.append(tx, b"inner").is_ok()),
         |log, tx| log.truncate_back(tx, 0).expect("it can be"),
         |log, tx| log.truncate_front(tx, u64::MAX),
@@ -223,7 +228,7 @@ fn an_iterator_that_changes_its_own_log_as_it_ends_is_found_out() {
 
 /// These records, and something that happens behind the last of them.
 fn and_then<'a>(records: &[&'a [u8]], end: impl FnOnce()) -> impl Iterator<Item = &'a [u8]> {
-    let (mut records, mut end) = (records.to_vec().into_iter(), Some(end));
+    let (mut records, mut end) = (records.iter().copied(), Some(end));
     std::iter::from_fn(move || {
         let next = records.next();
         if next.is_none() {
@@ -233,29 +238,42 @@ fn and_then<'a>(records: &[&'a [u8]], end: impl FnOnce()) -> impl Iterator<Item 
     })
 }
 
-/// Whatever such an iterator does: what a transaction acknowledged is there when the region is opened again.
+/// Whatever such an iterator does: the region opens again, and what was acknowledged is there.
 #[test]
 fn what_follows_an_iterator_that_changes_its_own_log_stays() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("region");
     let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
-    // SAFETY: the file is in a folder of this test's own.
-    let mut region =
-        unsafe { options.create::<Logs, PageCache>(&path, 1 << 20, Logs::default()) }.expect("room");
-    region.transact(|tx, root| root.log.create(tx, 4096)).expect("room");
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        region.transact(|tx, root| {
-            root.log.append_all(tx, and_then(&[], || drop(root.log.append(tx, b"inner"))))?;
-            root.log.append(tx, b"one")?;
-            root.log.append(tx, b"two")
-        })
-    }));
-    for record in [&b"acknowledged"[..], b"as well as it"] {
-        region.transact(|tx, root| root.log.append(tx, record).map(drop)).expect("room");
+    let mut wrong = Vec::new();
+    for truncated in [false, true] {
+        let path = folder.path().join(if truncated { "truncated" } else { "whole" });
+        // SAFETY: the file is in a folder of this test's own.
+        let mut region =
+            unsafe { options.create::<Logs, PageCache>(&path, 1 << 20, Logs::default()) }.expect("room");
+        region.transact(|tx, root| root.log.create(tx, 4096)).expect("room");
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            region.transact(|tx, root| {
+                root.log.append_all(tx, and_then(&[], || drop(root.log.append(tx, b"inner"))))?;
+                root.log.append(tx, b"one")?;
+                root.log.append(tx, b"two")
+            })
+        }));
+        for record in [&b"acknowledged"[..], b"as well as it", b"and this"] {
+            region.transact(|tx, root| root.log.append(tx, record).map(drop)).expect("room");
+        }
+        if truncated {
+            let last = region.root().log.next_seq() - 1;
+            region.transact(|tx, root| root.log.truncate_back(tx, last)).expect("it can be");
+        }
+        let before = records(&region.root().log);
+        region.close().expect("it can be");
+        // SAFETY: as above.
+        match unsafe { options.open::<Logs, PageCache>(&path) } {
+            Ok(region) if records(&region.root().log) == before => {}
+            Ok(region) => {
+                wrong.push(format!("of {} records {} are left", before.len(), region.root().log.len()))
+            }
+            Err(error) => wrong.push(error.to_string()),
+        }
     }
-    let before = records(&region.root().log);
-    region.close().expect("it can be");
-    // SAFETY: as above.
-    let region = unsafe { options.open::<Logs, PageCache>(&path) }.expect("as it was left");
-    assert_eq!(records(&region.root().log), before);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -13,6 +13,7 @@ mod references;
 mod regions;
 mod sizes;
 mod threads;
+mod words;
 
 use indelible::medium::{Emulated, Medium, MemoryFileSystem, PageCache};
 use indelible::state::{Dirty, Flushed, Persisted};

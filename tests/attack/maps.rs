@@ -295,3 +295,27 @@ fn keys_whose_hashes_end_alike_make_a_bucket_long_and_the_map_no_larger() {
     assert!((0..4000).all(|n| map.get(&Committed, &!n) == Some(&n)));
     assert_eq!(map.len(&Committed), 4100);
 }
+
+/// An iterator through a transaction may repeat or miss what is inserted while it runs. It ends, though: what the map
+/// grows by meanwhile is not a part of it.
+#[test]
+fn an_iterator_ends_whatever_is_inserted_while_it_runs() {
+    let mut region = Options::new()
+        .max_len(64 << 20)
+        .journal_words(1 << 16)
+        .emulated(4 << 20, PmHashMap::<u64, u64>::with_seed(7))
+        .expect("memory");
+    region.transact(|tx, map| (0..200).try_for_each(|n| map.insert(tx, &n, &n).map(drop))).expect("room");
+    let seen = region
+        .transact(|tx, map| {
+            let mut seen = 0_u64;
+            for _ in map.iter(tx).take(20_000) {
+                seen += 1;
+                map.insert(tx, &(1000 + 2 * seen), &seen)?;
+                map.insert(tx, &(1001 + 2 * seen), &seen)?;
+            }
+            Ok(seen)
+        })
+        .expect("room");
+    assert!(seen < 10_000, "{seen} entries of 200");
+}

@@ -17,7 +17,7 @@ pub struct Iter<'r, 'a, R, K: Stored + ?Sized, V: Stored + ?Sized> {
 
 impl<'r, 'a, R: Read<'a>, K: Stored + ?Sized, V: Stored + ?Sized> Iter<'r, 'a, R, K, V> {
     pub(super) fn new(map: &'a HashMap<K, V>, read: &'r R) -> Self {
-        Iter { read, segments: &map.segments, slots: &[], bucket: &[], index: 0 }
+        Iter { read, segments: &map.segments[..=map.depth(read)], slots: &[], bucket: &[], index: 0 }
     }
 }
 
