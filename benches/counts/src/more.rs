@@ -3,7 +3,7 @@
 
 mod rounds;
 
-use indelible::collections::{BTreeMap, HashMap, Log};
+use indelible::collections::{BTreeMap, Log};
 use indelible::mapping::Mapping;
 use indelible::{Options, Persistent, Result};
 use rounds::Rounds;
@@ -13,24 +13,17 @@ use rounds::Rounds;
 struct Root {
     log: Log,
     tree: BTreeMap<u64, [u8; 100]>,
-    hash: HashMap<u64, [u8; 100]>,
 }
 
-/// Entries of the maps.
+/// Entries of the tree.
 const ENTRIES: u64 = 1_000;
 
 /// Another value for a key that is there.
-fn update(rounds: Rounds, tree: bool) -> Result<()> {
+fn update(rounds: Rounds) -> Result<()> {
     let mut region = Options::new().max_len(1 << 30).emulated(8 << 20, Root::default())?;
     let mut round = |n: u64| {
         let (key, value) = (n * 37 % ENTRIES, [n as u8; 100]);
-        region.transact(|tx, root| {
-            match tree {
-                true => root.tree.insert(tx, &key, &value)?,
-                false => root.hash.insert(tx, &key, &value)?,
-            };
-            Ok(())
-        })
+        region.transact(|tx, root| root.tree.insert(tx, &key, &value).map(drop))
     };
     (0..ENTRIES).try_for_each(&mut round)?;
     rounds.run(round)
@@ -55,8 +48,7 @@ fn main() -> Result<()> {
     match &rounds.work[..] {
         "append" => return append(rounds, 1),
         "append-16" => return append(rounds, 16),
-        "tree-update" => return update(rounds, true),
-        "hash-update" => return update(rounds, false),
+        "tree-update" => return update(rounds),
         _ => {}
     }
     let mut mapping = Mapping::new(1 << 20)?;

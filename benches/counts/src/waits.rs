@@ -4,7 +4,8 @@
 //! Stores wait in a queue until those before them are in the cache, and behind a fence that means: until every flush
 //! before it is done. The program goes on meanwhile, unless the queue is full, or it loads something that several of
 //! these stores wrote, or one of them in part: a CPU hands a load what one store holds, and for anything else the load
-//! waits (Intel's optimization manual, "Store forwarding"; AMD's, "Load-store unit"). Then a transaction costs its
+//! waits (Intel's optimization manual, "Store forwarding"; AMD's, "Load-store unit"). A load from a line that is being
+//! written back waits for that. Then a transaction costs its
 //! flushes *and* its instructions, in place of the longer of the two.
 //!
 //! The work runs in a child process, step by step.
@@ -15,10 +16,13 @@ mod count;
 
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, Mnemonic, OpAccess, Register};
 use libc::user_regs_struct;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::process::Command;
+
+/// Bytes of a cache line.
+const LINE: u64 = 64;
 
 /// What the work did so far.
 #[derive(Default)]
@@ -29,6 +33,8 @@ struct Seen {
     stores: u64,
     own_stores: u64,
     fences: u64,
+    /// The lines that no fence has followed since they were flushed.
+    flushed: HashSet<u64>,
     /// How many fences there were before the last load that waited.
     waited: Option<u64>,
     waits: u64,
@@ -37,9 +43,13 @@ struct Seen {
 impl Seen {
     fn load(&mut self, mut bytes: Range<u64>) {
         // What was stored before the fence before the last one is in the cache.
-        let queued = |at| self.bytes.get(&at).filter(|(_, fences)| self.fences - fences < 2).map(|(store, _)| store);
+        let queued =
+            |at| self.bytes.get(&at).filter(|(_, fences)| self.fences - fences < 2).map(|(store, _)| store);
         let first = queued(bytes.start);
-        if bytes.any(|at| queued(at) != first) && self.waited != Some(self.fences) {
+        let lines = bytes.start / LINE..=(bytes.end - 1) / LINE;
+        let waits =
+            bytes.any(|at| queued(at) != first) || lines.into_iter().any(|line| self.flushed.contains(&line));
+        if waits && self.waited != Some(self.fences) {
             self.waited = Some(self.fences);
             self.waits += 1;
         }
@@ -53,12 +63,22 @@ impl Seen {
     fn see(&mut self, code: &[u8], registers: &user_regs_struct, infos: &mut InstructionInfoFactory) {
         let instruction = Decoder::with_ip(64, code, registers.rip, DecoderOptions::NONE).decode();
         match instruction.mnemonic() {
-            Mnemonic::Sfence => self.fences += 1,
-            Mnemonic::Clwb | Mnemonic::Clflushopt | Mnemonic::Clflush => return,
+            Mnemonic::Sfence => {
+                self.fences += 1;
+                self.flushed.clear();
+            }
             _ => {}
         }
+        let is_flush =
+            matches!(instruction.mnemonic(), Mnemonic::Clwb | Mnemonic::Clflushopt | Mnemonic::Clflush);
         for memory in infos.info(&instruction).used_memory() {
-            let Some(at) = memory.virtual_address(0, |register, _, _| value(register, registers)) else { continue };
+            let Some(at) = memory.virtual_address(0, |register, _, _| value(register, registers)) else {
+                continue;
+            };
+            if is_flush {
+                self.flushed.insert(at / LINE);
+                continue;
+            }
             let bytes = at..at + memory.memory_size().size() as u64;
             let (reads, writes) = match memory.access() {
                 OpAccess::Read | OpAccess::CondRead => (true, false),

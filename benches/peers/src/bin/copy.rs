@@ -51,8 +51,31 @@ fn main() -> indelible::Result<()> {
     let mut all = mapping.part(0..4 * QUARTER)?.write();
     all.fill(1);
     let source: Vec<u8> = (0..(1 << 20) + 64).map(|i| i as u8).collect();
-    println!("bytes,offset,{},theirs / ours,cached / streamed", NAMES.map(|name| format!("{name} ns")).join(","));
-    let sizes = [8, 16, 64, 128, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 4096, 8192, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+    println!(
+        "bytes,offset,{},theirs / ours,cached / streamed",
+        NAMES.map(|name| format!("{name} ns")).join(",")
+    );
+    let sizes = [
+        8,
+        16,
+        64,
+        128,
+        192,
+        256,
+        320,
+        384,
+        512,
+        768,
+        1024,
+        1536,
+        2048,
+        4096,
+        8192,
+        16 << 10,
+        64 << 10,
+        256 << 10,
+        1 << 20,
+    ];
     for offset in [0, 24] {
         for len in sizes {
             let step = (len + 127) / 64 * 64;
@@ -74,7 +97,8 @@ fn main() -> indelible::Result<()> {
                 }
                 place += batch * step;
             }
-            let ratio = |a: usize, b: usize| median(times[a].iter().zip(&times[b]).map(|(a, b)| a / b).collect());
+            let ratio =
+                |a: usize, b: usize| median(times[a].iter().zip(&times[b]).map(|(a, b)| a / b).collect());
             let (theirs, streamed) = (ratio(3, 0), ratio(1, 2));
             let times = times.map(|times| format!("{:.0}", median(times))).join(",");
             println!("{len},{offset},{times},{theirs:.2},{streamed:.2}");
