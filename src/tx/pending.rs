@@ -47,6 +47,7 @@ impl Pending {
         next
     }
 
+    /// Adds a change, or gives the word's change another value.
     pub(crate) fn set<M: MediumImpl>(&mut self, at: usize, value: u64, origin: Origin) {
         if M::OBSERVED {
             self.origins.push((at, origin));
