@@ -34,6 +34,8 @@ impl Pending {
     }
 
     /// Adds a change if that takes a few instructions only: the offset is the highest, and there is memory for it.
+    /// The explorer, which wants to know where changes come from, takes the other way always; `tests/attack/words.rs`
+    /// takes this one.
     #[inline(always)]
     #[must_use]
     pub(crate) fn set_next<M: MediumImpl>(&mut self, at: usize, value: u64) -> bool {
