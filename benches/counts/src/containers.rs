@@ -1,10 +1,9 @@
-//! As `main.rs`, for containers and for mappings. A program of its own: what the compiler inlines in one kind of work
+//! As `main.rs`, for containers. A program of its own: what the compiler inlines in one kind of work
 //! depends on the others.
 
 mod rounds;
 
 use indelible::collections::{BTreeMap, Log};
-use indelible::mapping::Mapping;
 use indelible::{Options, Persistent, Result};
 use rounds::Rounds;
 
@@ -46,16 +45,9 @@ fn append(rounds: Rounds, count: usize) -> Result<()> {
 fn main() -> Result<()> {
     let rounds = Rounds::from_arguments();
     match &rounds.work[..] {
-        "append" => return append(rounds, 1),
-        "append-16" => return append(rounds, 16),
-        "tree-update" => return update(rounds),
-        _ => {}
-    }
-    let mut mapping = Mapping::new(1 << 20)?;
-    match &rounds.work[..] {
-        // A word, and then 256 bytes, durable.
-        "mapping-store" => rounds.run(|n| mapping.part(0..8)?.store(n).fence().map(drop)),
-        "mapping-copy" => rounds.run(|_| mapping.part(0..256)?.copy_persist(&[7; 256]).map(drop)),
+        "append" => append(rounds, 1),
+        "append-16" => append(rounds, 16),
+        "tree-update" => update(rounds),
         work => panic!("there is no work {work}"),
     }
 }
