@@ -274,6 +274,10 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
         Ok(())
     }
 
+    /// The word or record that is stored next makes these bytes reachable: they must be durable.
+    #[inline(always)]
+    fn publishes(&self, _at: usize, _len: usize, _: Origin) {}
+
     /// A block that was under construction is given up.
     #[inline(always)]
     fn abandon(&self, _: Extent) {}

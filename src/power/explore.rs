@@ -5,8 +5,8 @@ mod worker;
 use super::choice::{Choices, Path};
 use super::history::{History, Log, Verdict};
 use super::machine::{Machine, Model, Open, Unit, WORD};
-use super::recorder::{Event, EventKind, Phase, Recorder, Settle, Site, Trace};
-use super::report::{Crash, Failure, Report, Size, Step};
+use super::recorder::{Event, EventKind, Exposed, Phase, Recorder, Settle, Site, Trace};
+use super::report::{Crash, Failure, Place, Report, Size, Step};
 use super::silence::{self, Problem};
 use crate::error::{Error, Result};
 use crate::medium::Origin;
@@ -130,6 +130,33 @@ pub(super) struct Recording<E> {
     pub machine: Machine,
     pub events: Vec<Event>,
     notes: Vec<E>,
+    /// What the workload's own commits published too early, whatever the images show.
+    exposed: Option<Exposed>,
+}
+
+impl<E> Recording<E> {
+    fn exposure(&self) -> Option<Failure> {
+        let exposed = self.exposed.clone()?;
+        let crash = Crash::Power(exposed.event);
+        let count = |which: fn(EventKind) -> bool| {
+            self.events[..exposed.event].iter().filter(|event| which(event.kind)).count()
+        };
+        Some(Failure {
+            message: Exposed::MESSAGE.to_string(),
+            found_at: None,
+            steps: vec![Step {
+                crash,
+                place: Place::of(crash, &self.events),
+                path: Path::default(),
+                forced: None,
+            }],
+            lost: Vec::new(),
+            survived: Vec::new(),
+            undurable: exposed.open,
+            acknowledged: count(|kind| matches!(kind, EventKind::Acknowledge(_))),
+            begun: count(|kind| matches!(kind, EventKind::Begin(_))),
+        })
+    }
 }
 
 /// A flush or fence that is left out.
@@ -533,7 +560,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             let from = match (&start, &last) {
                 (Some(start), Some(run)) => self.cut(start, run, step.crash)?,
                 _ if crashes.contains(&step.crash) => cursor.start(step.crash),
-                _ => return None,
+                _ => return recording.exposure().filter(|failure| failure.seed() == seed),
             };
             let forced = step.forced.map(|units| units.into_iter().collect());
             last = Some(worker.run(&from, Choices::along(&step.path), forced, true));
@@ -573,6 +600,7 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
             machine = Machine::new(self.model, Arc::new(words));
             state.machine = machine.clone();
             state.events.clear();
+            state.exposed = None;
         }
         let log = Log::new(recorder.clone(), History::default());
         let here = Location::caller();
@@ -587,8 +615,11 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         recorder.note(EventKind::Phase(Phase::Between), here);
         region.close().expect("a recorder does not fail");
         recorder.note(EventKind::Phase(Phase::Closed), here);
-        let events = std::mem::take(&mut recorder.state().events);
-        Recording { machine, events, notes: log.into_notes() }
+        let (events, exposed) = {
+            let mut state = recorder.state();
+            (std::mem::take(&mut state.events), state.exposed.take())
+        };
+        Recording { machine, events, notes: log.into_notes(), exposed }
     }
 
     /// Explores; also the places of flushes and fences that were met in recovery.
@@ -642,8 +673,10 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
         failures.sort_by_key(|(index, _)| *index);
         let mut sizes = shared.sizes.into_inner().unwrap_or_else(PoisonError::into_inner);
         sizes.sort_by_key(|(index, _)| *index);
+        // An image makes the plainer story, where there is one.
+        let failure = failures.into_iter().next().map(|(_, failure)| failure);
         let report = Report {
-            failure: failures.into_iter().next().map(|(_, failure)| failure),
+            failure: failure.or_else(|| recording.exposure()),
             crash_points: shared.points.into_inner(),
             images: shared.images.into_inner(),
             sizes: sizes.into_iter().map(|(_, size)| size).collect(),

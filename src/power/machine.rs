@@ -137,6 +137,16 @@ enum Line {
     Words([History<u64>; LINE_WORDS]),
 }
 
+impl Line {
+    /// After a power failure.
+    fn crashed(&self) -> Self {
+        match self {
+            Line::Whole(history) => Line::Whole(history.crashed()),
+            Line::Words(words) => Line::Words(words.each_ref().map(History::crashed)),
+        }
+    }
+}
+
 /// A unit of memory: a line (`word` is its first), or a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Unit {
@@ -155,6 +165,15 @@ pub(crate) struct Open {
     pub origins: Vec<Option<Origin>>,
     /// When which value was stored: its place in the order of all stores, and its index.
     pub stored: Vec<(u64, usize)>,
+}
+
+impl Open {
+    /// Whether the values differ in these words; a line may be open for the sake of others in it.
+    pub(crate) fn differs_in(&self, words: &Range<usize>) -> bool {
+        let first = words.start.saturating_sub(self.unit.word);
+        let end = (words.end - self.unit.word).min(self.values[0].len());
+        self.values.iter().any(|value| value[first..end] != self.values[0][first..end])
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -337,17 +356,7 @@ impl Machine {
 
     /// The power fails: each unit takes one of its survivors, which one is not decided yet.
     pub(crate) fn power_failure(&self) -> Machine {
-        let lines = self
-            .lines
-            .iter()
-            .map(|(&at, line)| {
-                let line = match line {
-                    Line::Whole(history) => Line::Whole(history.crashed()),
-                    Line::Words(words) => Line::Words(words.each_ref().map(History::crashed)),
-                };
-                (at, line)
-            })
-            .collect();
+        let lines = self.lines.iter().map(|(&at, line)| (at, line.crashed())).collect();
         Machine { lines, pending: BTreeMap::new(), base: self.base.clone(), ..*self }
     }
 
@@ -384,6 +393,17 @@ impl Machine {
             }
         }
         open
+    }
+
+    /// The units of these words that a power failure could leave with something else in those words than is visible.
+    pub(crate) fn undurable_in(&self, words: Range<usize>) -> Vec<Open> {
+        if words.is_empty() {
+            return Vec::new();
+        }
+        let lines = words.start / LINE_WORDS..(words.end - 1) / LINE_WORDS + 1;
+        let lines = self.lines.range(lines).map(|(&at, line)| (at, line.crashed())).collect();
+        let failed = Machine { lines, pending: BTreeMap::new(), base: self.base.clone(), ..*self };
+        failed.undecided_in(words.clone()).into_iter().filter(|open| open.differs_in(&words)).collect()
     }
 
     /// All undecided units.

@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub without: Option<Rule>,
     /// Plain words that recovery believed and that were not durable.
     pub undurable: Vec<Open>,
+    /// What was published first without being durable.
+    pub exposed: Option<Exposed>,
     /// Units that were decided, with the number of the value.
     pub decided: Vec<(Open, usize)>,
     /// A unit's value number, where a search has fixed it.
@@ -49,6 +51,19 @@ pub(crate) struct State {
     undurable_newest: Option<bool>,
     /// A checksummed range had more outcomes than were told apart.
     pub modulo_checksum: bool,
+}
+
+/// What a commit was about to make reachable though a power failure could still take it back.
+#[derive(Clone, Debug)]
+pub(crate) struct Exposed {
+    /// How many events had happened.
+    pub event: usize,
+    pub open: Vec<Open>,
+}
+
+impl Exposed {
+    pub(crate) const MESSAGE: &str =
+        "a commit is about to make something reachable that no fence has made durable yet";
 }
 
 /// A block that is written through `&mut`.
@@ -197,6 +212,7 @@ impl Recorder {
             settle: Settle::default(),
             without: None,
             undurable: Vec::new(),
+            exposed: None,
             decided: Vec::new(),
             forced: None,
             undurable_newest: None,
@@ -348,9 +364,7 @@ impl State {
         let words = at / WORD..(at + len).div_ceil(WORD);
         for open in self.machine.undecided_in(words.clone()) {
             // A line may be open for the sake of a link or word elsewhere in it.
-            let first = words.start.saturating_sub(open.unit.word);
-            let end = (words.end - open.unit.word).min(open.values[0].len());
-            if open.values.iter().all(|value| value[first..end] == open.values[0][first..end]) {
+            if !open.differs_in(&words) {
                 continue;
             }
             let last = open.values.len() - 1;
@@ -590,6 +604,14 @@ impl MediumImpl for Recorder {
         }
         self.flush_plan(&plan, origin, site);
         self.fence(origin)
+    }
+
+    fn publishes(&self, at: usize, len: usize, _: Origin) {
+        let mut state = self.state();
+        let open = state.machine.undurable_in(at / WORD..(at + len).div_ceil(WORD));
+        if !open.is_empty() && state.exposed.is_none() {
+            state.exposed = Some(Exposed { event: state.events.len(), open });
+        }
     }
 
     fn abandon(&self, extent: Extent) {

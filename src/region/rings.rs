@@ -109,7 +109,8 @@ impl<M: MediumImpl> Walk<'_, M> {
         };
         let mut position = head;
         while position + FRAME_HEADER as u64 <= head + capacity {
-            let frame = frame(self.medium, scan.region_id, at, position, sequence);
+            let frame =
+                frame(self.medium.leaves_out(Rule::FramePlace), scan.region_id, at, position, sequence);
             let read = |load: &dyn Fn(usize) -> u64| scan.frame(frame, position, load);
             let offset = scan.offset(position);
             self.medium.announce_checksummed(offset, scan.room(position) as usize, &|load| {

@@ -6,6 +6,7 @@
 //! written here before the handle exists.
 #![allow(unsafe_code)]
 
+use super::writeback::Writeback;
 use super::{Engine, Tx};
 use crate::error::{Error, Result};
 use crate::link;
@@ -177,11 +178,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         let at = self.block(<[T]>::target_info(), values.len(), size_of_val(values), origin)?;
         let header = self.medium.map().pointer(at - HEADER).as_ptr();
         match self.medium.stream_block(header, object::bytes_of(values), origin) {
-            Ok(()) => {
-                self.unfenced.set(false);
-                self.fenced.set(true);
-                Ok(self.slice(at, values.len()).into_flushed())
-            }
+            Ok(()) => Ok(self.slice(at, values.len()).into_flushed()),
             Err(error) => Err(self.poison(error)),
         }
     }
@@ -273,14 +270,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         let mut engine = self.engine.borrow_mut();
         engine.check_poison()?;
         if engine.owned_is_empty() {
-            if self.fenced.replace(false) {
-                engine.journal.fenced();
-            }
-            if engine.journal.before_first_allocation(self.medium, origin) {
-                self.unfenced.set(true);
-            }
+            engine.journal.before_first_allocation(&self.medium, origin);
         }
-        let at = engine.allocate(self.medium, size, info.align)?;
+        let at = engine.allocate(&self.medium, size, info.align)?;
         let extent = Extent::of(at, size);
         self.medium.begin(extent, origin);
         object::write_header(self.medium.map(), at, count, info);
@@ -298,7 +290,7 @@ impl<'t, M: Medium> Tx<'t, M> {
 
 impl Engine {
     /// A block, which is this transaction's own from now on. The region grows if it must.
-    fn allocate<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<usize> {
+    fn allocate<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize, align: usize) -> Result<usize> {
         loop {
             if let Some(at) = self.heap.allocate(size, align) {
                 self.own(at, size, align);

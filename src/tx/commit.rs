@@ -9,10 +9,11 @@
 use super::journal::{AbortOnPanic, Change, Journal, Rule};
 use super::pending::Pending;
 use super::ring::Staging;
+use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
-use crate::region::block::{self, Extent, Header};
+use crate::region::block::{self, Extent, HEADER, Header};
 use crate::region::heap::{self, Heap};
 use crate::region::layout::{IN_USE, Layout};
 
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     doomed: Vec<Block>,
     /// Scratch: the words that the commit changes in this transaction's own blocks.
     own_changes: Vec<Change>,
+    /// How many fences the transactions have made.
+    pub fences: Fences,
     poison: Option<String>,
 }
 
@@ -80,6 +83,7 @@ impl Engine {
             freed: Vec::new(),
             doomed: Vec::new(),
             own_changes: Vec::new(),
+            fences: Fences::FIRST,
             poison: None,
         }
     }
@@ -128,7 +132,12 @@ impl Engine {
     }
 
     /// Makes room for at least one more object of this size.
-    pub(crate) fn grow<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<()> {
+    pub(crate) fn grow<M: Medium>(
+        &mut self,
+        medium: &Writeback<'_, M>,
+        size: usize,
+        align: usize,
+    ) -> Result<()> {
         let (len, max_len) = (medium.map().len(), medium.max_len());
         // An object with its header and alignment, and a page of slots for a small one.
         let needed = size.saturating_add(2 * align.max(heap::PAGE)).next_multiple_of(heap::PAGE);
@@ -161,20 +170,23 @@ impl Engine {
         }
     }
 
-    /// Commits what is pending. `unfenced`: something was flushed that no fence has followed.
+    /// Commits what is pending.
     #[inline]
-    pub(crate) fn commit<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
-        // What is most common, a word or nothing, needs few of the steps of `try_commit`. (`owned` says it too where
-        // something was flushed, but for an allocation that failed.)
-        let words_only = self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !unfenced;
-        if words_only && self.journal.is_settled() && self.pending.changes().len() <= 1 {
-            return self.commit_lone(medium, origin);
-        }
-        self.commit_any(medium, unfenced, origin)
+    pub(crate) fn commit<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
+        // Fast path: at most one word, and nothing allocated, freed, appended or unfenced.
+        let words_only =
+            self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !medium.is_unfenced();
+        let result = if words_only && self.journal.is_settled(medium) && self.pending.changes().len() <= 1 {
+            self.commit_lone(medium, origin)
+        } else {
+            self.commit_any(medium, origin)
+        };
+        self.fences = medium.fences();
+        result
     }
 
     #[inline]
-    fn commit_lone<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+    fn commit_lone<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
         if let [change] = self.pending.changes()[..]
             && medium.map().load(change.at) != change.value
         {
@@ -188,8 +200,8 @@ impl Engine {
     }
 
     #[inline(never)]
-    fn commit_any<M: Medium>(&mut self, medium: &M, unfenced: bool, origin: Origin) -> Result<()> {
-        self.try_commit(medium, unfenced, origin)?;
+    fn commit_any<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
+        self.try_commit(medium, origin)?;
         let abort = AbortOnPanic;
         if !self.rings.is_empty() {
             self.move_tails(medium);
@@ -202,7 +214,7 @@ impl Engine {
         Ok(())
     }
 
-    fn try_commit<M: Medium>(&mut self, medium: &M, mut unfenced: bool, origin: Origin) -> Result<()> {
+    fn try_commit<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
         if !self.freed.is_empty() {
             self.collect_doomed(medium.map());
         }
@@ -222,8 +234,7 @@ impl Engine {
         for change in &self.own_changes {
             let from = self.pending.origin::<M>(change.at, origin);
             medium.store(change.at, change.value, from);
-            medium.flush_line(medium.map().pointer(change.at).as_ptr(), from);
-            unfenced = true;
+            medium.flush_word(change.at, from);
         }
         if !self.rings.is_empty() {
             if alone {
@@ -232,7 +243,6 @@ impl Engine {
             self.write_frames(medium, alone);
             // What the record publishes, in the order of their offsets.
             self.pending.changes_mut().sort_unstable_by_key(|change| change.at);
-            unfenced |= frames > 0;
             if alone {
                 return self.commit_frame(medium, origin);
             }
@@ -240,13 +250,15 @@ impl Engine {
         if self.pending.changes().is_empty() {
             return Ok(());
         }
-        if unfenced && !medium.leaves_out(Rule::CoveringFence) {
+        if medium.is_unfenced() && !medium.leaves_out(Rule::CoveringFence) {
             // The covering fence: whatever the types were told, nothing is published before it.
             if let Err(error) = medium.fence(origin) {
                 self.poison(&error);
                 return Err(error);
             }
-            self.journal.fenced();
+        }
+        if M::OBSERVED {
+            self.announce_published(medium, origin);
         }
         match self.journal.commit(medium, &mut self.pending, origin) {
             Ok(()) => Ok(()),
@@ -254,15 +266,17 @@ impl Engine {
         }
     }
 
-    /// The one fence of a commit that appends to a log and does nothing else.
-    fn commit_frame<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
-        match medium.fence(origin) {
-            Ok(()) => {
-                self.journal.fenced();
-                Ok(())
-            }
-            Err(error) => Err(self.outcome_unknown(error)),
+    /// For the explorer: what the words to be committed make reachable.
+    fn announce_published<M: Medium>(&self, medium: &Writeback<'_, M>, origin: Origin) {
+        for block in self.owned.iter().filter(|block| !self.is_doomed(block.at)) {
+            medium.publishes(block.at - HEADER, HEADER + block.size, origin);
         }
+        self.announce_frames(medium);
+    }
+
+    /// The one fence of a commit that appends to a log and does nothing else.
+    fn commit_frame<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
+        medium.fence(origin).map_err(|error| self.outcome_unknown(error))
     }
 
     /// The commit's own fence failed.
@@ -298,7 +312,7 @@ impl Engine {
     /// Leaves in `pending` the published words that change, in the order of their offsets. Words in this
     /// transaction's own blocks go to `own_changes`; words in freed blocks are dropped, and words that keep
     /// their value.
-    fn settle_changes<M: Medium>(&mut self, medium: &M) {
+    fn settle_changes<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
         let map = medium.map();
         self.pending.sort();
         let changes = self.pending.changes_mut();
@@ -322,16 +336,17 @@ impl Engine {
             }
             map.load(change.at) != change.value
         };
-        let mut unsettled = self.journal.unsettled();
+        let mut unsettled = self.journal.unsettled(medium);
         // Mostly all of them change; to move none is faster.
         if !changes.iter().all(|change| changed(&mut unsettled, change)) {
-            unsettled = self.journal.unsettled();
+            unsettled = self.journal.unsettled(medium);
             changes.retain(|change| changed(&mut unsettled, change));
         }
     }
 
     /// Forgets the transaction and gives its blocks back.
-    pub(crate) fn abort<M: Medium>(&mut self, medium: &M) {
+    pub(crate) fn abort<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
+        self.fences = medium.fences();
         for block in self.owned.drain(..) {
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
@@ -351,10 +366,11 @@ impl Engine {
     /// Retires the journal and marks the region as closed, durably.
     pub(crate) fn close<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         self.check_poison()?;
+        let medium = &Writeback::new(medium, self.fences);
         let result = (|| {
             self.journal.close(medium, origin)?;
             medium.store(IN_USE, 0, origin);
-            medium.flush_line(medium.map().pointer(IN_USE).as_ptr(), origin);
+            medium.flush_word(IN_USE, origin);
             medium.fence(origin)
         })();
         if let Err(error) = &result {

@@ -8,6 +8,7 @@
 //! eight rules; the numbers below refer to them.
 
 use super::pending::Pending;
+use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::medium::{Map, MediumImpl, Origin};
@@ -122,16 +123,17 @@ pub(crate) struct Journal {
     unretired: u64,
     /// The words that the last record applied, in the order of their offsets.
     applied: Vec<Change>,
-    /// Whether the thread that flushed `applied` has fenced since.
-    settled: bool,
-    /// A store to `RET` was flushed and not fenced.
-    unfenced_ret: bool,
+    /// When they were flushed.
+    applied_at: Fences,
+    /// When `RET` was flushed last.
+    retired_at: Fences,
     /// The thread that flushed `applied` and `RET`.
     thread: ThreadNumber,
 }
 
 impl Journal {
-    /// After an open that made `number` the last one, with nothing to retire.
+    /// After an open that made `number` the last one, with nothing to retire: no fence of a transaction came before
+    /// the first one of [`Writeback`]'s.
     pub(crate) fn new(layout: Layout, number: u64) -> Self {
         Journal {
             layout,
@@ -139,8 +141,8 @@ impl Journal {
             slot: 0,
             unretired: 0,
             applied: Vec::new(),
-            settled: true,
-            unfenced_ret: false,
+            applied_at: Fences::NONE,
+            retired_at: Fences::NONE,
             thread: ThreadNumber::current(),
         }
     }
@@ -151,66 +153,63 @@ impl Journal {
 
     /// Rule 7: what another thread flushed and did not fence is flushed again by this one.
     #[inline]
-    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
-        if (!self.settled || self.unfenced_ret) && self.thread != ThreadNumber::current() {
+    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
+        let fenced = medium.has_fenced_since(self.applied_at.max(self.retired_at));
+        if !fenced && self.thread != ThreadNumber::current() {
             self.flush_again(medium, origin);
         }
     }
 
     #[cold]
-    fn flush_again<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
+    fn flush_again<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
         self.thread = ThreadNumber::current();
-        if !self.settled && !medium.leaves_out(Rule::HandOver) {
-            flush_words(medium, self.applied.iter().map(|change| change.at), origin);
+        if !self.is_settled(medium) && !medium.leaves_out(Rule::HandOver) {
+            medium.flush_again(self.applied.iter().map(|change| change.at), origin);
         }
-        if self.unfenced_ret && !medium.leaves_out(Rule::HandOverRetired) {
-            flush_word(medium, self.layout.retired(), origin);
+        if !medium.has_fenced_since(self.retired_at) && !medium.leaves_out(Rule::HandOverRetired) {
+            medium.flush_again([self.layout.retired()].into_iter(), origin);
         }
     }
 
-    /// Whether the words of the last record are durable, so that `unsettled` is empty.
+    /// Rule 3: whether the words of the last record are durable, so that `unsettled` is empty.
     #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.settled
+    pub(crate) fn is_settled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
+        medium.has_fenced_since(self.applied_at)
     }
 
-    /// The words whose flushes may still be under way, with the values that they have. They are better asked
-    /// here: a load from a line that is being written back waits for it, as long as a fence.
+    /// The words whose flushes may still be under way, with the values that they have. Ask here, not memory: a load
+    /// from a line whose write-back is in flight takes as long as a fence.
     #[inline]
-    pub(crate) fn unsettled(&self) -> &[Change] {
-        if self.settled { &[] } else { &self.applied }
-    }
-
-    /// This thread has fenced.
-    pub(crate) fn fenced(&mut self) {
-        self.settled = true;
-        self.unfenced_ret = false;
+    pub(crate) fn unsettled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> &[Change] {
+        if self.is_settled(medium) { &[] } else { &self.applied }
     }
 
     /// Rule 5: before the first store into a block that a retired transaction may have freed, the older of
-    /// two records is retired. Answers whether something was flushed.
-    pub(crate) fn before_first_allocation<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> bool {
-        if self.unretired < 2 || medium.leaves_out(Rule::RetireBeforeAllocation) {
-            return false;
+    /// two records is retired.
+    pub(crate) fn before_first_allocation<M: MediumImpl>(
+        &mut self,
+        medium: &Writeback<'_, M>,
+        origin: Origin,
+    ) {
+        if self.unretired == 2 && !medium.leaves_out(Rule::RetireBeforeAllocation) {
+            self.unretired = 1;
+            self.retire(medium, self.number - 1, origin);
         }
-        self.unretired = 1;
-        self.retire(medium, self.number - 1, origin);
-        true
     }
 
     /// Before a frame of a log is stored that no record publishes: it may lie where the older of two records
     /// would store a word, because the younger truncated what was there. That one would be replayed over it.
-    pub(crate) fn before_lone_frame<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
+    pub(crate) fn before_lone_frame<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
         if self.unretired == 2 && !medium.leaves_out(Rule::FrameRetires) {
             self.unretired = 1;
             self.retire(medium, self.number - 1, origin);
         }
     }
 
-    fn retire<M: MediumImpl>(&mut self, medium: &M, number: u64, origin: Origin) {
+    fn retire<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, number: u64, origin: Origin) {
         medium.store(self.layout.retired(), number, origin);
-        flush_word(medium, self.layout.retired(), origin);
-        self.unfenced_ret = true;
+        medium.flush_word(self.layout.retired(), origin);
+        self.retired_at = medium.fences();
         self.thread = ThreadNumber::current();
     }
 
@@ -230,14 +229,18 @@ impl Journal {
     #[inline]
     pub(crate) fn commit<M: MediumImpl>(
         &mut self,
-        medium: &M,
+        medium: &Writeback<'_, M>,
         pending: &mut Pending,
         origin: Origin,
     ) -> Result<()> {
         match pending.changes()[..] {
             [] => Ok(()),
             // Rule 4.
-            [change] if self.unretired == 0 || self.settled || medium.leaves_out(Rule::LoneUnsettled) => {
+            [change]
+                if self.unretired == 0
+                    || self.is_settled(medium)
+                    || medium.leaves_out(Rule::LoneUnsettled) =>
+            {
                 self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
             }
             _ => self.commit_record(medium, pending, origin),
@@ -249,26 +252,24 @@ impl Journal {
     #[inline(always)]
     pub(crate) fn commit_alone<M: MediumImpl>(
         &mut self,
-        medium: &M,
+        medium: &Writeback<'_, M>,
         change: Change,
         from: Origin,
         origin: Origin,
     ) -> Result<()> {
-        if self.unretired > 0 && self.settled && !medium.leaves_out(Rule::LoneRetires) {
+        if self.unretired > 0 && self.is_settled(medium) && !medium.leaves_out(Rule::LoneRetires) {
             self.retire(medium, self.number, origin);
             self.unretired = 0;
         }
         medium.store(change.at, change.value, from);
-        flush_word(medium, change.at, from);
-        medium.fence(origin)?;
-        self.fenced();
-        Ok(())
+        medium.flush_word(change.at, from);
+        medium.fence(origin)
     }
 
     /// Rule 2.
     fn commit_record<M: MediumImpl>(
         &mut self,
-        medium: &M,
+        medium: &Writeback<'_, M>,
         pending: &mut Pending,
         origin: Origin,
     ) -> Result<()> {
@@ -284,26 +285,25 @@ impl Journal {
         let from = |at: usize| pending.origin::<M>(at, origin);
         medium.store_run(at, header.as_bytes(), |_| origin);
         medium.store_run(at + RECORD_HEADER, entries, |word| from(changes[word / 2].at));
-        medium.flush(medium.map().pointer(at).as_ptr(), RECORD_HEADER + entries.len(), origin);
+        medium.flush(at, RECORD_HEADER + entries.len(), origin);
         if !medium.leaves_out(Rule::CommitPoint) {
             medium.fence(origin)?;
         }
 
         // The commit point. What follows only makes visible what recovery would do as well.
         let abort = AbortOnPanic;
-        self.fenced();
         self.unretired = 2.min(self.unretired + 1);
         let mut rest = changes;
         while let [change, behind @ ..] = rest {
             medium.store(change.at, change.value, from(change.at));
             // Each line once, after the last of its words.
             if behind.first().is_none_or(|next| next.at / LINE != change.at / LINE) {
-                flush_word(medium, change.at, origin);
+                medium.flush_word(change.at, origin);
             }
             rest = behind;
         }
         pending.exchange(&mut self.applied);
-        self.settled = medium.leaves_out(Rule::Settled);
+        self.applied_at = if medium.leaves_out(Rule::Settled) { Fences::NONE } else { medium.fences() };
         self.thread = ThreadNumber::current();
         std::mem::forget(abort);
         if medium.leaves_out(Rule::RetireSettled) {
@@ -313,12 +313,11 @@ impl Journal {
     }
 
     /// Makes the applied words durable and retires every record. For a clean close.
-    pub(crate) fn close<M: MediumImpl>(&mut self, medium: &M, origin: Origin) -> Result<()> {
+    pub(crate) fn close<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
         self.hand_over(medium, origin);
         if self.unretired > 0 {
-            if !self.settled {
+            if !self.is_settled(medium) {
                 medium.fence(origin)?;
-                self.fenced();
             }
             self.retire(medium, self.number, origin);
             self.unretired = 0;

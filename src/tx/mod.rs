@@ -19,6 +19,7 @@ mod pending;
 mod read;
 pub(crate) mod ring;
 mod verbs;
+pub(crate) mod writeback;
 
 pub(crate) use commit::Engine;
 pub use read::{Committed, Read};
@@ -35,6 +36,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::NonNull;
+use writeback::Writeback;
 
 /// A transaction, given to the closure of [`Region::transact`](crate::Region::transact).
 ///
@@ -65,16 +67,12 @@ use std::ptr::NonNull;
 /// # Ok::<(), indelible::Error>(())
 /// ```
 pub struct Tx<'t, M: Medium> {
-    medium: &'t M,
+    medium: Writeback<'t, M>,
     engine: RefCell<&'t mut Engine>,
     /// Offset of the root: where objects begin.
     root: usize,
     /// Objects that were allocated or taken, less those that found an owner.
     open: Cell<isize>,
-    /// Something was flushed that no fence has followed.
-    unfenced: Cell<bool>,
-    /// A fence was made that the journal has not been told of.
-    fenced: Cell<bool>,
     /// A word is pending.
     any_pending: Cell<bool>,
     /// A rule was broken.
@@ -88,14 +86,13 @@ static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Se
 
 impl<'t, M: Medium> Tx<'t, M> {
     pub(crate) fn begin(medium: &'t M, engine: &'t mut Engine, origin: Origin) -> Self {
-        engine.journal.hand_over(medium, origin);
+        let medium = Writeback::new(medium, engine.fences);
+        engine.journal.hand_over(&medium, origin);
         Tx {
             medium,
             root: engine.root,
             engine: RefCell::new(engine),
             open: Cell::new(0),
-            unfenced: Cell::new(false),
-            fenced: Cell::new(false),
             any_pending: Cell::new(false),
             broken: Cell::new(false),
             _thread: OnItsThread::MARKER,
@@ -122,10 +119,7 @@ impl<'t, M: Medium> Tx<'t, M> {
             0 => {}
             handles => return Err(Error::Orphaned { handles: handles.unsigned_abs() }),
         }
-        if self.fenced.get() {
-            engine.journal.fenced();
-        }
-        engine.commit(self.medium, self.unfenced.get(), origin)
+        engine.commit(&self.medium, origin)
     }
 
     /// Writes an object's lines back towards memory. Takes a handle, or a tuple (up to 8), array, `Vec` or
@@ -177,11 +171,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[track_caller]
     pub fn fence<X: Fence<'t>>(&self, objects: X) -> Result<X::Persisted> {
         match self.medium.fence(Location::caller()) {
-            Ok(()) => {
-                self.unfenced.set(false);
-                self.fenced.set(true);
-                Ok(objects.fenced_in())
-            }
+            Ok(()) => Ok(objects.fenced_in()),
             Err(error) => Err(self.poison(error)),
         }
     }
@@ -592,9 +582,6 @@ impl<M: Medium> Drop for Tx<'_, M> {
     #[cold]
     fn drop(&mut self) {
         let engine = self.engine.get_mut();
-        if self.fenced.get() {
-            engine.journal.fenced();
-        }
-        engine.abort(self.medium);
+        engine.abort(&self.medium);
     }
 }

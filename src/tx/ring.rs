@@ -8,10 +8,11 @@
 use super::Tx;
 use super::commit::Engine;
 use super::journal::Rule;
+use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::link::Link;
-use crate::medium::{Map, Medium, MediumImpl, Origin};
+use crate::medium::{Map, Medium, Origin};
 use crate::persistent::ring::*;
 use std::panic::Location;
 
@@ -180,7 +181,7 @@ enum Publish {
 impl Engine {
     /// Decides where frames go, and adds the words that truncations need. Before the changes are sorted.
     #[inline(never)]
-    pub(super) fn prepare_frames<M: Medium>(&mut self, medium: &M) {
+    pub(super) fn prepare_frames<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
         let map = medium.map();
         self.sort_owned();
         for index in 0..self.rings.rings.len() {
@@ -225,7 +226,13 @@ impl Engine {
             if staged.kept != from {
                 // What was truncated is still there if the commit fails, so the frame lies behind it.
                 let meta = skip(staged.kept, from, epoch);
-                let frame = frame(medium, self.layout.region_id, at, staged.kept, staged.kept_next);
+                let frame = frame(
+                    medium.leaves_out(Rule::FramePlace),
+                    self.layout.region_id,
+                    at,
+                    staged.kept,
+                    staged.kept_next,
+                );
                 let offset = staged.offset(staged.kept);
                 self.pending.set::<M>(offset, frame.checksum(meta, &[]), origin);
                 self.pending.set::<M>(offset + 8, meta, origin);
@@ -244,8 +251,7 @@ impl Engine {
     /// Writes and flushes the frames. Their checksums too where nothing else publishes them; otherwise these
     /// are added to the changes.
     #[inline(never)]
-    pub(super) fn write_frames<M: Medium>(&mut self, medium: &M, alone: bool) {
-        let map = medium.map();
+    pub(super) fn write_frames<M: Medium>(&mut self, medium: &Writeback<'_, M>, alone: bool) {
         for index in 0..self.rings.rings.len() {
             let staged = &self.rings.rings[index];
             let Some(position) = staged.frame else { continue };
@@ -261,13 +267,15 @@ impl Engine {
                 false => staged.tail,
             };
             let (offset, skipped) = (staged.offset(position), staged.offset(tail));
-            let frame = |position| frame(medium, self.layout.region_id, at, position, sequence);
+            let frame = |position| {
+                frame(medium.leaves_out(Rule::FramePlace), self.layout.region_id, at, position, sequence)
+            };
             if position != tail {
                 // It leads to the start of the ring, and says nothing else: it may be there without the frame.
                 let meta = skip(tail, position, epoch);
                 medium.store(skipped + 8, meta, origin);
                 medium.store(skipped, frame(tail).checksum(meta, &[]), origin);
-                medium.flush_line(map.pointer(skipped).as_ptr(), origin);
+                medium.flush_word(skipped, origin);
             }
             let (kind, body) = staged.body(&self.rings.batches[index]);
             let meta = Meta { kind, len: body.len() as u32, epoch }.encode();
@@ -277,7 +285,7 @@ impl Engine {
             // The other lines are on their way while the checksum is computed.
             let second_line = (offset / LINE + 1) * LINE;
             if end > second_line {
-                medium.flush(map.pointer(second_line).as_ptr(), end - second_line, origin);
+                medium.flush(second_line, end - second_line, origin);
             }
             let checksum = frame(position).checksum(meta, body);
             if publish == Publish::InRecord {
@@ -285,13 +293,26 @@ impl Engine {
             } else {
                 medium.store(offset, checksum, origin);
             }
-            medium.flush_line(map.pointer(offset).as_ptr(), origin);
+            medium.flush_word(offset, origin);
+        }
+    }
+
+    /// For the explorer: the frames whose checksums are words of the commit, and the skips that lead to them.
+    pub(super) fn announce_frames<M: Medium>(&self, medium: &Writeback<'_, M>) {
+        for (staged, batch) in self.rings.rings.iter().zip(&self.rings.batches) {
+            let Some(position) = staged.frame.filter(|_| !self.is_owned(staged.at)) else { continue };
+            let (frame, tail) = (staged.offset(position), staged.offset(staged.tail));
+            if tail != frame {
+                medium.publishes(tail, FRAME_HEADER, staged.origin);
+            }
+            // All but the checksum.
+            medium.publishes(frame + 8, FRAME_HEADER - 8 + staged.body(batch).1.len(), staged.origin);
         }
     }
 
     /// After the commit: where the next frame goes.
     #[inline(never)]
-    pub(super) fn move_tails<M: Medium>(&mut self, medium: &M) {
+    pub(super) fn move_tails<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
         let rings = self.rings.rings.iter().zip(&self.rings.batches);
         for (staged, batch) in rings.filter(|(staged, _)| !staged.doomed) {
             let tail = match staged.frame {
@@ -314,15 +335,9 @@ fn skip(from: u64, to: u64, epoch: u64) -> u64 {
     Meta { kind: FrameKind::Skip, len: ((to - from) / 8) as u32, epoch }.encode()
 }
 
-/// What a frame's checksum says of its place, also for the explorer, which breaks rules.
-pub(crate) fn frame<M: MediumImpl>(
-    medium: &M,
-    region_id: u64,
-    ring: usize,
-    position: u64,
-    sequence: u64,
-) -> Frame {
-    match medium.leaves_out(Rule::FramePlace) {
+/// What a frame's checksum says of its place; `anywhere` for the explorer, which breaks rules.
+pub(crate) fn frame(anywhere: bool, region_id: u64, ring: usize, position: u64, sequence: u64) -> Frame {
+    match anywhere {
         true => Frame { region_id, ring, position: 0, sequence: 0 },
         false => Frame { region_id, ring, position, sequence },
     }
@@ -445,7 +460,8 @@ impl<'t, M: Medium> Tx<'t, M> {
             let body = &body[..prefix_of_batch(body, from - first)];
             let meta = Meta { len: body.len() as u32, ..meta }.encode();
             let mut engine = self.engine.borrow_mut();
-            let frame = frame(self.medium, engine.layout.region_id, at, position, first);
+            let frame =
+                frame(self.medium.leaves_out(Rule::FramePlace), engine.layout.region_id, at, position, first);
             let offset = engine.rings.rings[index].offset(position);
             engine.pending.set::<M>(offset, frame.checksum(meta, body), origin);
             engine.pending.set::<M>(offset + 8, meta, origin);

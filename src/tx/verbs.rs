@@ -139,10 +139,9 @@ impl<'t, T: Target + ?Sized> FlushIn<'t> for Pm<'t, T, Dirty> {
     fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
         let header = self.pointer().as_ptr().cast::<u8>().wrapping_sub(block::HEADER);
         match T::FIXED_SIZE {
-            Some(size) if block::in_one_line(size) => tx.medium.flush_block_line(header, size, origin),
-            _ => tx.medium.flush_block(header, T::byte_len(self.pointer()), origin),
+            Some(size) if block::in_one_line(size) => tx.medium.flush_block(header, size, true, origin),
+            _ => tx.medium.flush_block(header, T::byte_len(self.pointer()), false, origin),
         }
-        tx.unfenced.set(true);
         self.into_flushed()
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod costs;
 mod damage;
+mod fences;
 mod files;
 mod long;
 mod model;

@@ -8,7 +8,7 @@ use crate::persistent::Persistent;
 use crate::power::choice::{Choices, Path};
 use crate::power::history::{History, Log};
 use crate::power::machine::{LINE_WORDS, Machine, Unit, WORD};
-use crate::power::recorder::{Event, EventKind, Phase, Recorder, Site};
+use crate::power::recorder::{Event, EventKind, Exposed, Phase, Recorder, Site};
 use crate::power::report::{Crash, Place, Size, Step};
 use crate::power::silence::{self, Problem};
 use crate::region::{Options, Region, open};
@@ -279,14 +279,18 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
         });
         let mut state = recorder.state();
         self.changed = state.machine.touched().collect();
-        let undurable = std::mem::take(&mut state.undurable);
+        let mut undurable = std::mem::take(&mut state.undurable);
+        let exposed = state.exposed.take();
         let problem = match problem {
             Err(problem) => Some(problem),
             Ok(()) if !undurable.is_empty() => {
                 let problem = "an object that the root reaches is not durable: it was published before it was flushed and fenced";
                 Some(Problem::from(problem.to_string()))
             }
-            Ok(()) => None,
+            Ok(()) => exposed.map(|exposed| {
+                undurable = exposed.open;
+                Problem::from(Exposed::MESSAGE.to_string())
+            }),
         };
         Run {
             problem,

@@ -1,0 +1,175 @@
+//! [`Writeback`]: the one way from a transaction to its medium, which counts what was flushed and not fenced.
+//!
+//! A commit publishes nothing before everything that it makes reachable is durable, and only this file knows whether
+//! it is: nothing else in `tx` has the medium itself, so that nothing can be flushed unseen. Fences are counted, and
+//! what was flushed is known by the number of fences at that time: it is durable when there is one more.
+
+use crate::error::Result;
+use crate::medium::{Map, Medium, MediumImpl, Origin};
+use crate::region::block::Extent;
+use crate::tx::journal::Rule;
+use std::cell::Cell;
+use std::path::Path;
+
+/// How many fences this region's transactions had made at some time; of what was flushed then, whether it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Fences(u64);
+
+impl Fences {
+    /// Before the first transaction: what was flushed then is durable.
+    pub(crate) const NONE: Self = Fences(0);
+    /// When the first transaction begins.
+    pub(crate) const FIRST: Self = Fences(1);
+
+    /// The time after the next fence.
+    fn next(self) -> Self {
+        Fences(self.0 + 1)
+    }
+}
+
+/// A transaction's medium, and what of its flushes is durable.
+#[derive(Debug)]
+pub(crate) struct Writeback<'t, M> {
+    medium: &'t M,
+    /// Fences so far, those of earlier transactions included.
+    fences: Cell<Fences>,
+    /// Something was flushed since the last fence, or since the transaction began.
+    unfenced: Cell<bool>,
+}
+
+impl<'t, M: MediumImpl> Writeback<'t, M> {
+    /// `fences`: how many there have been.
+    #[inline(always)]
+    pub(crate) fn new(medium: &'t M, fences: Fences) -> Self {
+        Writeback { medium, fences: Cell::new(fences), unfenced: Cell::new(false) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn fences(&self) -> Fences {
+        self.fences.get()
+    }
+
+    /// Whether a flush of this transaction has no fence behind it.
+    #[inline(always)]
+    pub(crate) fn is_unfenced(&self) -> bool {
+        self.unfenced.get()
+    }
+
+    /// Whether what this thread flushed at that time is durable.
+    #[inline(always)]
+    pub(crate) fn has_fenced_since(&self, then: Fences) -> bool {
+        then < self.fences.get()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn flush(&self, at: usize, len: usize, origin: Origin) {
+        self.unfenced.set(true);
+        self.medium.flush(self.map().pointer(at).as_ptr(), len, origin);
+    }
+
+    /// Flushes the line of the word at `at`.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn flush_word(&self, at: usize, origin: Origin) {
+        self.unfenced.set(true);
+        self.medium.flush_line(self.map().pointer(at).as_ptr(), origin);
+    }
+
+    /// Flushes again what an earlier transaction flushed on another thread: the lines of these words, which are in
+    /// the order of their offsets, each once. Nothing that this transaction publishes depends on it.
+    #[track_caller]
+    pub(crate) fn flush_again(&self, words: impl Iterator<Item = usize>, origin: Origin) {
+        super::journal::flush_words(self.medium, words, origin);
+    }
+
+    /// Flushes the block whose header is there, with an object of `len` bytes; `in_one_line` if it is known to be.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn flush_block(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
+        self.unfenced.set(true);
+        match in_one_line {
+            true => self.medium.flush_block_line(header, len, origin),
+            false => self.medium.flush_block(header, len, origin),
+        }
+    }
+
+    /// Copies bytes behind a block's header and makes the block durable: a fence for all that was flushed.
+    #[track_caller]
+    pub(crate) fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
+        self.medium.stream_block(header, bytes, origin)?;
+        self.fenced();
+        Ok(())
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn fence(&self, origin: Origin) -> Result<()> {
+        self.medium.fence(origin)?;
+        self.fenced();
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn fenced(&self) {
+        self.fences.set(self.fences.get().next());
+        self.unfenced.set(false);
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn store(&self, at: usize, value: u64, origin: Origin) {
+        self.medium.store(at, value, origin);
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn store_run(&self, at: usize, words: &[u8], origin: impl Fn(usize) -> Origin) {
+        self.medium.store_run(at, words, origin);
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn store_bytes(&self, at: usize, bytes: &[u8], origin: Origin) {
+        self.medium.store_bytes(at, bytes, origin);
+    }
+
+    #[inline(always)]
+    pub(crate) fn map(&self) -> &'t Map {
+        self.medium.map()
+    }
+
+    #[inline(always)]
+    pub(crate) fn leaves_out(&self, rule: Rule) -> bool {
+        self.medium.leaves_out(rule)
+    }
+
+    pub(crate) fn path(&self) -> &'t Path {
+        self.medium.path()
+    }
+
+    pub(crate) fn begin(&self, block: Extent, origin: Origin) {
+        self.medium.begin(block, origin);
+    }
+
+    pub(crate) fn abandon(&self, block: Extent) {
+        self.medium.abandon(block);
+    }
+
+    /// What is stored next makes these bytes reachable.
+    #[inline(always)]
+    pub(crate) fn publishes(&self, at: usize, len: usize, origin: Origin) {
+        self.medium.publishes(at, len, origin);
+    }
+}
+
+impl<M: Medium> Writeback<'_, M> {
+    pub(crate) fn max_len(&self) -> usize {
+        self.medium.max_len()
+    }
+
+    /// Makes the region longer, durably.
+    pub(crate) fn grow(&self, len: usize) -> Result<()> {
+        self.medium.grow(len)
+    }
+}
