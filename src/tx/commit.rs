@@ -176,13 +176,10 @@ impl Engine {
         // Fast path: at most one word, and nothing allocated, freed, appended or unfenced.
         let words_only =
             self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !medium.is_unfenced();
-        let result = if words_only && self.journal.is_settled(medium) && self.pending.changes().len() <= 1 {
-            self.commit_lone(medium, origin)
-        } else {
-            self.commit_any(medium, origin)
-        };
-        self.fences = medium.fences();
-        result
+        if words_only && self.journal.is_settled(medium) && self.pending.changes().len() <= 1 {
+            return self.commit_lone(medium, origin);
+        }
+        self.commit_any(medium, origin)
     }
 
     #[inline]
@@ -366,6 +363,7 @@ impl Engine {
     /// Retires the journal and marks the region as closed, durably.
     pub(crate) fn close<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         self.check_poison()?;
+        self.journal.hand_over(medium, self.fences, origin);
         let medium = &Writeback::new(medium, self.fences);
         let result = (|| {
             self.journal.close(medium, origin)?;

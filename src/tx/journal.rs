@@ -151,23 +151,23 @@ impl Journal {
         self.layout.journal_words
     }
 
-    /// Rule 7: what another thread flushed and did not fence is flushed again by this one.
+    /// Rule 7: what another thread flushed and did not fence is flushed again by this one. `now`: the fences so far.
+    /// Before a transaction, of which these flushes are none: nothing that it publishes depends on them.
     #[inline]
-    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
-        let fenced = medium.has_fenced_since(self.applied_at.max(self.retired_at));
-        if !fenced && self.thread != ThreadNumber::current() {
-            self.flush_again(medium, origin);
+    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
+        if self.applied_at.max(self.retired_at) >= now && self.thread != ThreadNumber::current() {
+            self.flush_again(medium, now, origin);
         }
     }
 
     #[cold]
-    fn flush_again<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
+    fn flush_again<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
         self.thread = ThreadNumber::current();
-        if !self.is_settled(medium) && !medium.leaves_out(Rule::HandOver) {
-            medium.flush_again(self.applied.iter().map(|change| change.at), origin);
+        if self.applied_at >= now && !medium.leaves_out(Rule::HandOver) {
+            flush_words(medium, self.applied.iter().map(|change| change.at), origin);
         }
-        if !medium.has_fenced_since(self.retired_at) && !medium.leaves_out(Rule::HandOverRetired) {
-            medium.flush_again([self.layout.retired()].into_iter(), origin);
+        if self.retired_at >= now && !medium.leaves_out(Rule::HandOverRetired) {
+            flush_word(medium, self.layout.retired(), origin);
         }
     }
 
@@ -262,8 +262,7 @@ impl Journal {
             self.unretired = 0;
         }
         medium.store(change.at, change.value, from);
-        medium.flush_word(change.at, from);
-        medium.fence(origin)
+        medium.persist_word(change.at, from, origin)
     }
 
     /// Rule 2.
@@ -298,7 +297,7 @@ impl Journal {
             medium.store(change.at, change.value, from(change.at));
             // Each line once, after the last of its words.
             if behind.first().is_none_or(|next| next.at / LINE != change.at / LINE) {
-                medium.flush_word(change.at, origin);
+                medium.flush_applied(change.at, origin);
             }
             rest = behind;
         }
@@ -312,9 +311,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes the applied words durable and retires every record. For a clean close.
+    /// Makes the applied words durable and retires every record. For a clean close, after a hand-over.
     pub(crate) fn close<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
-        self.hand_over(medium, origin);
         if self.unretired > 0 {
             if !self.is_settled(medium) {
                 medium.fence(origin)?;

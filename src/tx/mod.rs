@@ -86,10 +86,9 @@ static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Se
 
 impl<'t, M: Medium> Tx<'t, M> {
     pub(crate) fn begin(medium: &'t M, engine: &'t mut Engine, origin: Origin) -> Self {
-        let medium = Writeback::new(medium, engine.fences);
-        engine.journal.hand_over(&medium, origin);
+        engine.journal.hand_over(medium, engine.fences, origin);
         Tx {
-            medium,
+            medium: Writeback::new(medium, engine.fences),
             root: engine.root,
             engine: RefCell::new(engine),
             open: Cell::new(0),
@@ -100,11 +99,14 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
     }
 
-    /// Inlined, because a transaction that is passed on is copied by wide loads, right behind the stores that made it.
+    /// The caller forgets the transaction if this succeeds: dropped, it aborts.
+    ///
+    /// By reference: passing `self` would copy it with wide loads that can't be forwarded from the narrow stores that
+    /// just built it, and would stall behind pending flushes.
     #[inline(always)]
-    pub(crate) fn commit(mut self, origin: Origin) -> Result<()> {
+    pub(crate) fn commit(&mut self, origin: Origin) -> Result<()> {
         self.try_commit(origin)?;
-        std::mem::forget(self); // dropped, it aborts
+        self.engine.get_mut().fences = self.medium.fences();
         Ok(())
     }
 

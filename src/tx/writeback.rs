@@ -33,15 +33,15 @@ pub(crate) struct Writeback<'t, M> {
     medium: &'t M,
     /// Fences so far, those of earlier transactions included.
     fences: Cell<Fences>,
-    /// Something was flushed since the last fence, or since the transaction began.
-    unfenced: Cell<bool>,
+    /// When this transaction flushed something last.
+    flushed_at: Cell<Fences>,
 }
 
 impl<'t, M: MediumImpl> Writeback<'t, M> {
     /// `fences`: how many there have been.
     #[inline(always)]
     pub(crate) fn new(medium: &'t M, fences: Fences) -> Self {
-        Writeback { medium, fences: Cell::new(fences), unfenced: Cell::new(false) }
+        Writeback { medium, fences: Cell::new(fences), flushed_at: Cell::new(Fences::NONE) }
     }
 
     #[inline(always)]
@@ -52,7 +52,7 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     /// Whether a flush of this transaction has no fence behind it.
     #[inline(always)]
     pub(crate) fn is_unfenced(&self) -> bool {
-        self.unfenced.get()
+        !self.has_fenced_since(self.flushed_at.get())
     }
 
     /// Whether what this thread flushed at that time is durable.
@@ -64,7 +64,7 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn flush(&self, at: usize, len: usize, origin: Origin) {
-        self.unfenced.set(true);
+        self.flushed_at.set(self.fences.get());
         self.medium.flush(self.map().pointer(at).as_ptr(), len, origin);
     }
 
@@ -72,22 +72,30 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn flush_word(&self, at: usize, origin: Origin) {
-        self.unfenced.set(true);
+        self.flushed_at.set(self.fences.get());
         self.medium.flush_line(self.map().pointer(at).as_ptr(), origin);
     }
 
-    /// Flushes again what an earlier transaction flushed on another thread: the lines of these words, which are in
-    /// the order of their offsets, each once. Nothing that this transaction publishes depends on it.
+    /// Flushes the line of a word that a commit has applied, behind its commit point: nothing is published after that.
+    #[inline(always)]
     #[track_caller]
-    pub(crate) fn flush_again(&self, words: impl Iterator<Item = usize>, origin: Origin) {
-        super::journal::flush_words(self.medium, words, origin);
+    pub(crate) fn flush_applied(&self, at: usize, origin: Origin) {
+        self.medium.flush_line(self.map().pointer(at).as_ptr(), origin);
+    }
+
+    /// Flushes the line of a word and fences, for a word that is published alone; `from` is where it comes from.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn persist_word(&self, at: usize, from: Origin, origin: Origin) -> Result<()> {
+        self.medium.flush_line(self.map().pointer(at).as_ptr(), from);
+        self.fence(origin)
     }
 
     /// Flushes the block whose header is there, with an object of `len` bytes; `in_one_line` if it is known to be.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn flush_block(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
-        self.unfenced.set(true);
+        self.flushed_at.set(self.fences.get());
         match in_one_line {
             true => self.medium.flush_block_line(header, len, origin),
             false => self.medium.flush_block(header, len, origin),
@@ -113,7 +121,6 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     #[inline(always)]
     fn fenced(&self) {
         self.fences.set(self.fences.get().next());
-        self.unfenced.set(false);
     }
 
     #[inline(always)]
