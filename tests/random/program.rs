@@ -204,23 +204,108 @@ pub fn record(id: u64, len: usize) -> Vec<u8> {
     id.to_le_bytes().into_iter().cycle().take(len).collect()
 }
 
-/// What a program is mostly about: programs about everything seldom do the same thing twice, which is when it
-/// goes wrong.
+/// What steps are about. A program has most of its steps from one group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
-    All,
     Words,
     Lists,
+    Slices,
     Logs,
     Maps,
-    Slices,
 }
+
+type Write = fn(&mut Writer) -> Step;
+
+/// The kinds of step. Each program leaves out about half of them: those that remain meet more often, and a program
+/// about everything seldom does the same thing twice, which is when it goes wrong.
+const KINDS: &[(About, Write)] = &[
+    (About::Words, |writer| Step::Store { word: writer.chance.of(&[0, 1, 10, 19]), value: writer.value() }),
+    (About::Words, |writer| {
+        let from = writer.chance.below(WORDS);
+        Step::StoreRun { from, count: 2 + writer.chance.below(WORDS), value: writer.id() }
+    }),
+    (About::Words, Writer::store_in_node),
+    (About::Lists, Writer::store_in_node),
+    (About::Lists, |writer| {
+        let (list, depth, build) = (writer.list(), writer.chance.of(&[0, 0, 0, 1, 2]), writer.build());
+        Step::Push { list, depth, build, how: writer.how(), late: writer.chance.once_in(3) }
+    }),
+    (About::Lists, |writer| Step::Pop { list: writer.list() }),
+    (About::Lists, |writer| Step::Move { from: writer.list(), to: writer.chance.below(TWO) }),
+    (About::Lists, |_| Step::Swap),
+    (About::Lists, |writer| {
+        let (list, depth, value) = (writer.list(), writer.chance.below(2), writer.id());
+        Step::Rewrite { list, depth, value, how: writer.how() }
+    }),
+    (About::Lists, |writer| {
+        let (list, build) = (writer.list(), writer.build());
+        Step::Replace { list, build, how: writer.how(), keep: writer.chance.once_in(2) }
+    }),
+    (About::Lists, |writer| Step::FreeList { list: writer.list() }),
+    (About::Slices, |writer| {
+        let (index, len, id) = (writer.chance.below(TWO), writer.len(), writer.id());
+        Step::Slice { index, len, id, how: writer.how() }
+    }),
+    (About::Slices, |writer| Step::FreeSlice { index: writer.chance.below(TWO) }),
+    (About::Slices, |writer| {
+        let (len, id) = (writer.len() * 5, writer.id());
+        Step::Text { len, id, how: writer.how() }
+    }),
+    (About::Slices, |_| Step::FreeText),
+    (About::Slices, |writer| Step::Spare { len: writer.len(), how: writer.how() }),
+    (About::Logs, |writer| {
+        let (capacity, first) = (writer.capacity(), writer.chance.of(&[1, 1, 7]));
+        writer.log(LogOp::Create { capacity, first })
+    }),
+    (About::Logs, |writer| {
+        let capacity = writer.capacity();
+        writer.log(LogOp::Resize { capacity })
+    }),
+    (About::Logs, |writer| {
+        let (id, len) = (writer.id(), writer.record_len());
+        writer.log(LogOp::Append { id, len })
+    }),
+    (About::Logs, |writer| {
+        let (id, count, len) = (writer.id(), writer.chance.below(5), writer.record_len().min(24));
+        writer.log(LogOp::AppendAll { id, count, len })
+    }),
+    (About::Logs, |writer| {
+        let keep = writer.chance.of(&[0, 0, 1, 2]);
+        writer.log(LogOp::TruncateFront { keep })
+    }),
+    (About::Logs, |writer| {
+        let drop = writer.chance.of(&[1, 1, 2, 9]);
+        writer.log(LogOp::TruncateBack { drop })
+    }),
+    (About::Logs, |writer| writer.log(LogOp::Destroy)),
+    (About::Maps, |writer| {
+        let op = MapOp::Insert { key: writer.key(), value: writer.id() };
+        writer.map(op)
+    }),
+    (About::Maps, |writer| {
+        let op = MapOp::InsertRun { key: writer.key(), count: writer.run(), value: writer.id() };
+        writer.map(op)
+    }),
+    (About::Maps, |writer| {
+        let op = MapOp::Remove { key: writer.key() };
+        writer.map(op)
+    }),
+    (About::Maps, |writer| {
+        let op = MapOp::RemoveRun { key: writer.key(), count: writer.run() };
+        writer.map(op)
+    }),
+    (About::Maps, |writer| writer.map(MapOp::Clear)),
+];
 
 struct Writer {
     chance: Chance,
     about: About,
-    /// A step in so many is a fence.
+    /// How often each of [`KINDS`] is chosen.
+    weights: Vec<usize>,
+    /// A step in so many is followed by a fence, a transaction in so many aborts, or runs on its own thread.
     fences: usize,
+    aborts: usize,
+    threads: usize,
     /// Small programs meet in the same few places.
     lists: usize,
     logs: usize,
@@ -231,36 +316,55 @@ impl Program {
     pub fn random(seed: u64) -> Program {
         let mut chance = Chance::new(seed);
         let about = chance.of(&[
-            About::All,
             About::Words,
             About::Lists,
+            About::Lists,
+            About::Slices,
             About::Logs,
             About::Logs,
             About::Maps,
-            About::Slices,
         ]);
         let model = chance.of(&[Model::Word8, Model::Word8, Model::X86, Model::Eadr]);
         let small = about != About::Maps && chance.once_in(3);
         let journal_words = if small { 4 + chance.below(13) } else { 32 };
-        let depth = if chance.once_in(3) { 2 } else { 1 };
-        let kills = depth > 1 && chance.once_in(2);
+        let mut writer = Writer::new(chance, about);
+        let chance = &mut writer.chance;
+        // Many short transactions, a few long ones, or so few that what follows a crash is explored too.
+        let (depth, kills) = chance.of(&[(1, false), (1, false), (1, false), (2, false), (2, true)]);
         let file_system = depth > 1 && chance.once_in(4);
-        let (fences, lists, logs) = (chance.of(&[2, 4, 12]), chance.of(&[1, 2]), chance.of(&[1, 1, 2]));
-        let mut writer = Writer { chance, about, fences, lists, logs, id: 0 };
-        let count = if depth > 1 { 3 } else { 5 };
-        let mut transactions = writer.transactions(2, count, 5);
-        if !writer.chance.once_in(4) {
-            transactions[0].steps.splice(..0, writer.beginning());
-        }
-        let then = match depth {
-            1 => Vec::new(),
-            _ => writer.transactions(1, 2, 3),
+        let steps = chance.of(&[1, 2, 5]);
+        let (most, then) = match (depth, kills) {
+            (1, _) => (2 + 8 / steps, 0),
+            (_, false) => (3, 2),
+            (_, true) => (2, 1),
         };
+        let mut transactions = writer.transactions(1, most, steps);
+        let beginning = writer.beginning();
+        if depth == 1 || writer.chance.once_in(2) {
+            transactions.insert(0, Transaction { steps: beginning, end: End::Commit, elsewhere: false });
+        } else {
+            transactions[0].steps.splice(..0, beginning);
+        }
+        let then = writer.transactions(0, then, steps.min(2));
         Program { model, journal_words, depth, kills, file_system, transactions, then }
     }
 }
 
 impl Writer {
+    fn new(mut chance: Chance, about: About) -> Self {
+        let weight = |&(kind, _): &(About, Write)| {
+            chance.of(&[0, 1, 1, 3]) * if kind == about { chance.of(&[0, 6, 12]) } else { 1 }
+        };
+        let mut weights: Vec<usize> = KINDS.iter().map(weight).collect();
+        if weights.iter().all(|&weight| weight == 0) {
+            weights.fill(1);
+        }
+        let (fences, aborts, threads) =
+            (chance.of(&[2, 4, 12]), chance.of(&[3, 5, 12]), chance.of(&[2, 3, 8]));
+        let (lists, logs) = (chance.of(&[1, 2]), chance.of(&[1, 1, 2]));
+        Writer { chance, about, weights, fences, aborts, threads, lists, logs, id: 0 }
+    }
+
     fn transactions(&mut self, least: usize, most: usize, steps: usize) -> Vec<Transaction> {
         let count = least + self.chance.below(most - least + 1);
         (0..count).map(|_| self.transaction(steps)).collect()
@@ -269,36 +373,48 @@ impl Writer {
     fn transaction(&mut self, most: usize) -> Transaction {
         let mut steps = Vec::new();
         for _ in 0..1 + self.chance.below(most) {
-            steps.push(self.step());
             if self.chance.once_in(self.fences) {
                 steps.push(Step::Fence);
             }
+            steps.push(self.step());
         }
-        let end = match self.chance.below(12) {
-            0 | 1 => End::Abort,
-            2 => self.chance.of(&[End::Panic, End::Orphan]),
-            _ => End::Commit,
+        match self.chance.below(4 * self.fences) {
+            0 | 1 => steps.push(Step::Fence),
+            2 => steps = vec![Step::Fence],
+            _ => {}
+        }
+        let end = match self.chance.once_in(self.aborts) {
+            true => self.chance.of(&[End::Abort, End::Abort, End::Panic, End::Orphan]),
+            false => End::Commit,
         };
-        Transaction { steps, end, elsewhere: self.chance.once_in(3) }
+        Transaction { steps, end, elsewhere: self.chance.once_in(self.threads) }
+    }
+
+    fn step(&mut self) -> Step {
+        let mut number = self.chance.below(self.weights.iter().sum());
+        let kind = self.weights.iter().position(|&weight| {
+            let found = number < weight;
+            number = number.wrapping_sub(weight);
+            found
+        });
+        KINDS[kind.expect("less than their sum")].1(self)
     }
 
     /// What gives the rest something to work on.
     fn beginning(&mut self) -> Vec<Step> {
         let push = |build| Step::Push { list: 0, depth: 0, build, how: How::Stage, late: false };
         match self.about {
-            About::Words | About::Slices => Vec::new(),
+            About::Words | About::Slices => vec![Step::Fence],
             About::Logs => {
-                let capacity = self.chance.of(&[128, 256, 512]);
+                let capacity = self.capacity();
                 vec![Step::Log { at: LogAt::Root(0), op: LogOp::Create { capacity, first: 1 } }]
             }
             About::Maps => {
                 let (count, value) = (self.chance.of(&[3, 8, 17]), self.id());
                 let op = MapOp::InsertRun { key: 0, count, value };
-                vec![if self.chance.once_in(2) { Step::Tree(op) } else { Step::Hash(op) }]
+                vec![Step::Tree(op), Step::Hash(op)]
             }
-            About::All | About::Lists => {
-                vec![push(self.build()), push(self.build())]
-            }
+            About::Lists => vec![push(self.build()), push(self.build())],
         }
     }
 
@@ -332,108 +448,36 @@ impl Writer {
         Build { id: self.id(), data, side: self.chance.once_in(5) }
     }
 
-    fn step(&mut self) -> Step {
-        let about = match self.about {
-            About::All => self.chance.of(&[
-                About::Words,
-                About::Lists,
-                About::Lists,
-                About::Logs,
-                About::Logs,
-                About::Maps,
-                About::Slices,
-            ]),
-            about if !self.chance.once_in(5) => about,
-            _ => self.chance.of(&[About::Words, About::Lists, About::Slices, About::Logs]),
-        };
-        match about {
-            About::All | About::Words => self.words(),
-            About::Lists => self.lists(),
-            About::Logs => Step::Log { at: self.log(), op: self.log_op() },
-            About::Maps => match self.chance.once_in(2) {
-                true => Step::Tree(self.map_op()),
-                false => Step::Hash(self.map_op()),
-            },
-            About::Slices => self.slices(),
-        }
+    fn store_in_node(&mut self) -> Step {
+        let (list, depth, value) = (self.list(), self.chance.of(&[0, 0, 1, 2]), self.value());
+        Step::StoreInNode { list, depth, far: self.chance.once_in(2), value }
     }
 
-    fn words(&mut self) -> Step {
-        let value = self.value();
-        match self.chance.below(4) {
-            0 => {
-                let from = self.chance.below(WORDS);
-                Step::StoreRun { from, count: 2 + self.chance.below(WORDS), value: self.id() }
-            }
-            1 => {
-                let (list, depth) = (self.list(), self.chance.of(&[0, 0, 1]));
-                Step::StoreInNode { list, depth, far: self.chance.once_in(2), value }
-            }
-            // One of a few, on different lines.
-            _ => Step::Store { word: self.chance.of(&[0, 1, 10, 19]), value },
-        }
-    }
-
-    fn lists(&mut self) -> Step {
-        let (list, how) = (self.list(), self.how());
-        match self.chance.below(14) {
-            0..5 => {
-                let depth = self.chance.of(&[0, 0, 0, 1, 2]);
-                Step::Push { list, depth, build: self.build(), how, late: self.chance.once_in(3) }
-            }
-            5 | 6 => Step::Pop { list },
-            7 => Step::Move { from: list, to: self.chance.below(TWO) },
-            8 => Step::Swap,
-            9 => Step::Rewrite { list, depth: self.chance.below(2), value: self.id(), how },
-            10 => Step::Replace { list, build: self.build(), how, keep: self.chance.once_in(2) },
-            11 => Step::FreeList { list },
-            _ => {
-                let (depth, value) = (self.chance.of(&[0, 0, 1, 2]), self.value());
-                Step::StoreInNode { list, depth, far: self.chance.once_in(2), value }
-            }
-        }
-    }
-
-    fn slices(&mut self) -> Step {
-        let (index, len, how) = (self.chance.below(TWO), self.len(), self.how());
-        match self.chance.below(7) {
-            0..3 => Step::Slice { index, len, id: self.id(), how },
-            3 => Step::FreeSlice { index },
-            4 => Step::Text { len: len * 5, id: self.id(), how },
-            5 => Step::FreeText,
-            _ => Step::Spare { len, how },
-        }
-    }
-
-    fn log(&mut self) -> LogAt {
-        match self.chance.once_in(4) {
+    fn log(&mut self, op: LogOp) -> Step {
+        let at = match self.chance.once_in(6) {
             true => LogAt::Head(self.list()),
             false => LogAt::Root(self.chance.below(self.logs)),
-        }
+        };
+        Step::Log { at, op }
     }
 
-    fn log_op(&mut self) -> LogOp {
-        let len = self.chance.of(&[0, 1, 8, 9, 24, 70, 130]);
-        let capacity = self.chance.of(&[64, 128, 128, 192, 256, 512]);
-        match self.chance.below(16) {
-            0..3 => LogOp::Create { capacity, first: self.chance.of(&[1, 1, 7]) },
-            3 => LogOp::Resize { capacity },
-            4..9 => LogOp::Append { id: self.id(), len },
-            9 | 10 => LogOp::AppendAll { id: self.id(), count: self.chance.below(5), len: len.min(24) },
-            11 | 12 => LogOp::TruncateFront { keep: self.chance.of(&[0, 0, 1, 2]) },
-            13 | 14 => LogOp::TruncateBack { drop: self.chance.of(&[1, 1, 2, 9]) },
-            _ => LogOp::Destroy,
-        }
+    fn capacity(&mut self) -> u64 {
+        self.chance.of(&[64, 128, 192, 256, 512, 512])
     }
 
-    fn map_op(&mut self) -> MapOp {
-        let (key, value) = (self.chance.below(24) as u64, self.id());
-        match self.chance.below(12) {
-            0..5 => MapOp::Insert { key, value },
-            5..7 => MapOp::InsertRun { key, count: 2 + self.chance.below(20) as u64, value },
-            7..10 => MapOp::Remove { key },
-            10 => MapOp::RemoveRun { key, count: 2 + self.chance.below(20) as u64 },
-            _ => MapOp::Clear,
-        }
+    fn record_len(&mut self) -> usize {
+        self.chance.of(&[0, 1, 8, 9, 24, 70, 130])
+    }
+
+    fn map(&mut self, op: MapOp) -> Step {
+        if self.chance.once_in(2) { Step::Tree(op) } else { Step::Hash(op) }
+    }
+
+    fn key(&mut self) -> u64 {
+        self.chance.below(24) as u64
+    }
+
+    fn run(&mut self) -> u64 {
+        2 + self.chance.below(20) as u64
     }
 }

@@ -436,7 +436,7 @@ pub fn explore(program: &Program) -> std::result::Result<usize, String> {
     if program.file_system {
         explorer = explorer.file_system();
     }
-    if !then.is_empty() {
+    if program.depth > 1 {
         explorer = explorer.then(move |region, events| {
             // What recovery found is durable.
             let found = committed(region.root());
