@@ -134,6 +134,27 @@ fn histories_that_differ_are_not_one_case() {
     assert!(failure.message().contains("the image without the first store"), "{report}");
 }
 
+/// A block that is given back without a flush goes to another object: all of that object's stores are seen.
+#[test]
+fn an_object_that_is_freed_before_it_is_flushed_is_forgotten() {
+    let workload = |region: &mut Made, log: &Log<u64>| {
+        region.transact(|tx, _| Ok(tx.free(tx.alloc_slice(&[1_u64])?)))?;
+        log.begin(5);
+        region.transact(|tx, root| {
+            tx.stage(&root.big, tx.flush(tx.alloc_slice(&[5_u64; 5])?));
+            Ok(())
+        })?;
+        log.acknowledge();
+        Ok(())
+    };
+    let check = |root: &Root, history: &History<u64>| match root.big.get() {
+        None => assert!(history.acknowledged().is_empty(), "lost"),
+        Some(found) => assert_eq!(found, [5; 5]),
+    };
+    let report = Explorer::new(Root::default, workload, check).progress(false).run().assert();
+    assert!(report.is_exhaustive());
+}
+
 #[test]
 fn a_check_that_looks_at_nothing_is_reported() {
     let explorer = |check: fn(&Root, &History<u64>)| {

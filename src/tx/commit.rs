@@ -204,6 +204,8 @@ impl Engine {
             self.move_tails(medium);
         }
         for block in &self.doomed {
+            // One that this transaction made may never have been flushed.
+            medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
         }
         self.clear();
