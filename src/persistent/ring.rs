@@ -51,8 +51,10 @@ pub(crate) const RING_HEADER: usize = 128;
 pub(crate) const FRAME_HEADER: usize = 16;
 /// Rings begin at a line.
 pub(crate) const RING_ALIGN: usize = 64;
-/// A position counts bytes; a larger one was not written by us.
+/// The last position that a log's head can have: see [`ends_in_time`].
 pub(crate) const MAX_POSITION: u64 = 1 << 62;
+/// The number of the record that would come next is this one at most, and then none comes.
+pub(crate) const MAX_NUMBER: u64 = 1 << 62;
 /// Frames of a later epoch could not say so.
 pub(crate) const MAX_EPOCH: u64 = (1 << 30) - 1;
 /// A skip counts words in 32 bits.
@@ -97,6 +99,13 @@ impl TypeInfo {
             },
         }
     }
+}
+
+/// Whether the frames of a log may end in the lap of the ring that ends at this position. Truncations must be possible
+/// always, and when all goes the head moves to the lap's end. An append asks for its frame, and open for what it finds:
+/// so nothing is committed that could not be opened.
+pub(crate) fn ends_in_time(lap_end: u64) -> bool {
+    lap_end <= MAX_POSITION
 }
 
 /// What kind of frame it is.

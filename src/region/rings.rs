@@ -86,7 +86,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         if head > MAX_POSITION || !head.is_multiple_of(FRAME_HEADER as u64) {
             return bad(HEAD, format!("position {head}"), "a multiple of 16 that was reached");
         }
-        if first < sequence || first > MAX_POSITION {
+        if first < sequence || first > MAX_NUMBER {
             return bad(FIRST, format!("number {first} of the first record"), "one of its frame or after it");
         }
         if epoch > MAX_EPOCH {
@@ -121,6 +121,12 @@ impl<M: MediumImpl> Walk<'_, M> {
             }
             position += meta.stride();
             sequence += records;
+        }
+        if !ends_in_time(position.next_multiple_of(capacity)) {
+            return bad(HEAD, format!("records up to position {position}"), "up to one that was reached");
+        }
+        if sequence > MAX_NUMBER {
+            return bad(HEAD_SEQ, format!("records up to number {}", sequence - 1), "up to one below 2^62");
         }
         if position < cut {
             let found = format!("its records end with number {}", sequence.saturating_sub(1));

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::link;
 use crate::medium::{Medium, Origin};
 use crate::persistent::ring::{
-    FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_POSITION, NEXT, RING_ALIGN, RING_HEADER, Ring,
+    FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_NUMBER, NEXT, RING_ALIGN, RING_HEADER, Ring,
 };
 use crate::persistent::{Cells, Kind, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
@@ -249,7 +249,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         if capacity > MAX_CAPACITY {
             return refused("a log has at most 16 GiB; use several");
         }
-        if first > MAX_POSITION {
+        if first > MAX_NUMBER {
             self.rule("the numbers of a log's records begin at 2^62 or below");
         }
         let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);

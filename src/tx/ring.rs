@@ -99,9 +99,16 @@ impl Staged {
 
     /// Where a frame of `len` bytes goes: at the tail, behind all that is durable now, in one piece.
     fn place(&self, tail: u64, room: u64, len: usize) -> Option<u64> {
-        let len = len as u64;
-        let position = if len <= room { tail } else { tail + room };
-        (position + len <= self.limit).then_some(position)
+        let (position, lap_end) = self.lap_of(tail, room, len);
+        (position + len as u64 <= self.limit && ends_in_time(lap_end)).then_some(position)
+    }
+
+    /// Where a frame of `len` bytes goes if there is room, and where that lap of the ring ends.
+    fn lap_of(&self, tail: u64, room: u64, len: usize) -> (u64, u64) {
+        match len as u64 <= room {
+            true => (tail, tail + room),
+            false => (tail + room, tail + room + self.capacity),
+        }
     }
 
     /// The kind and the body of its frame.
@@ -119,14 +126,32 @@ impl Staged {
         let len = batch.len() + batch_len(record.len());
         let frame = frame_len(if index == 0 { record.len() } else { len });
         if u32::try_from(len).is_err() || self.place(self.tail, self.room, frame).is_none() {
-            return Err(Error::LogFull {
-                needed: frame as u64,
-                used: self.tail + self.capacity - self.limit,
-                capacity: self.capacity,
+            return Err(self.refused(frame));
+        }
+        if self.kept_next + index >= MAX_NUMBER {
+            return Err(Error::UsedUp {
+                numbers: "numbers of this log's records",
+                last: MAX_NUMBER - 1,
+                instead: "begin a new log: `Log::destroy`, then `Log::create`",
             });
         }
         push_record(batch, record);
         Ok(())
+    }
+
+    /// Why there is no place for a frame of so many bytes.
+    #[cold]
+    fn refused(&self, frame: usize) -> Error {
+        let (needed, used) = (frame as u64, self.tail + self.capacity - self.limit);
+        let (position, lap_end) = self.lap_of(self.tail, self.room, frame);
+        match position + needed <= self.limit && !ends_in_time(lap_end) {
+            true => Error::UsedUp {
+                numbers: "positions of this log's bytes",
+                last: MAX_POSITION,
+                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
+            },
+            false => Error::LogFull { needed, used, capacity: self.capacity },
+        }
     }
 
     /// Forgets appended records from this number on.
@@ -429,9 +454,10 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
         let epoch = map.load(at + EPOCH) + 1;
         if epoch > MAX_EPOCH {
-            return Err(Error::Unsupported {
-                path: self.medium.path().to_path_buf(),
-                what: "this log's back was truncated as often as its records can count; make a new one with `Log::resize`",
+            return Err(Error::UsedUp {
+                numbers: "numbers of this log's truncations at the back",
+                last: MAX_EPOCH,
+                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
             });
         }
         if let Some(frame) = shortened {
