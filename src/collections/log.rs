@@ -393,6 +393,11 @@ impl Log {
         self.ring.get().map_or(0, Ring::used)
     }
 
+    #[cfg(test)]
+    pub(crate) fn ring_address(&self) -> usize {
+        self.ring.get().expect("it has one").address()
+    }
+
     /// The ring as the transaction sees it.
     fn ring<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, len: usize) -> Result<&'t Ring> {
         let full = || Error::LogFull { needed: ring::frame_len(len) as u64, used: 0, capacity: 0 };

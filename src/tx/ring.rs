@@ -13,6 +13,7 @@ use crate::flush::LINE;
 use crate::link::Link;
 use crate::medium::{Map, Medium, MediumImpl, Origin};
 use crate::persistent::ring::*;
+use crate::persistent::samples::{NOTE_AT, Samples};
 use std::panic::Location;
 
 /// The logs that a transaction changes. Its buffers are kept.
@@ -314,7 +315,7 @@ impl Engine {
         }
     }
 
-    /// After the commit: where the next frame goes.
+    /// After the commit: where the next frame goes, and where some of the records lie.
     #[inline(never)]
     pub(super) fn move_tails<M: Medium>(&mut self, medium: &M) {
         let rings = self.rings.rings.iter().zip(&self.rings.batches);
@@ -323,12 +324,35 @@ impl Engine {
                 Some(position) => position + frame_len(staged.body(batch).1.len()) as u64,
                 None => staged.kept,
             };
+            if staged.cut || tail > medium.map().load(staged.at + NOTE_AT) {
+                staged.note_records(medium, batch);
+            }
             let next = staged.kept_next + staged.count;
             for (word, value) in [(TAIL, tail), (NEXT, next)] {
                 if medium.map().load(staged.at + word) != value {
                     medium.store(staged.at + word, value, staged.origin);
                 }
             }
+        }
+    }
+}
+
+impl Staged {
+    /// Takes the records that are gone from the samples, and notes some of those that came.
+    #[cold]
+    #[inline(never)]
+    fn note_records<M: Medium>(&self, medium: &M, batch: &[u8]) {
+        let store = |word: usize, value| medium.store(self.at + word, value, self.origin);
+        let load = |word: usize| medium.map().load(self.at + word);
+        let samples = Samples { capacity: self.capacity as usize, load };
+        if self.cut {
+            samples.forget(self.kept_next, store);
+        }
+        if let Some(position) = self.frame {
+            let (kind, body) = self.body(batch);
+            let meta = Meta { kind, len: body.len() as u32, epoch: self.epoch };
+            let len = |at: usize| split_record(&body[at..]).map_or(0, |(record, _)| record.len());
+            samples.note((position, self.kept_next), meta, len, store);
         }
     }
 }
