@@ -345,6 +345,16 @@ pub enum Error {
         /// Bytes in all; 0 if the log was not made yet ([`Log::create`](crate::collections::Log::create)).
         capacity: u64,
     },
+    /// Numbers that are never used twice have come to their end. Nothing was changed.
+    #[error("the {numbers} are used up, {last} was the last one; nothing was changed: {instead}")]
+    UsedUp {
+        /// What they number.
+        numbers: &'static str,
+        /// The last of them.
+        last: u64,
+        /// What to do instead.
+        instead: &'static str,
+    },
     /// The closure returned `Ok` and left objects without an owner. Nothing was changed.
     #[error(
         "{handles} object(s) were allocated or taken in this transaction and neither published, attached nor freed; do one of these with every handle (`tx.free` where it isn't wanted)"
@@ -415,7 +425,7 @@ impl fmt::Debug for Error {
             SchemaMismatch, SameSchema, Truncated, Damaged, TooSmall, TooLarge, BadMappingLength,
             PartOutside, PartsOverlap, BadOption, NotDax, NoPersistenceDomain, BadBlocks,
             UnsafeShutdown, NoFlushInstruction, MemoryFileSystem, Unsupported, DiskFull,
-            AddressSpace, HeapFull, BadLength, JournalFull, LogFull, Orphaned, Aborted,
+            AddressSpace, HeapFull, BadLength, JournalFull, LogFull, UsedUp, Orphaned, Aborted,
             OtherProcess, Poisoned, NotWrittenBack, OutcomeUnknown, Other
         };
         write!(f, "{name}: {self}")

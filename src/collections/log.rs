@@ -129,7 +129,8 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// As for [`Log::create`], and if `first` is above 2^62.
+    /// As for [`Log::create`], and if `first` is above 2^62. (No record has the number 2^62 or a higher one. A log that
+    /// begins there is a copy of one that can't go on, and can't go on either.)
     ///
     /// ```
     /// # use indelible::{collections::Log, Region};
@@ -222,7 +223,8 @@ impl Log {
     /// # Errors
     ///
     /// [`Error::LogFull`] if there is no room for all that this transaction appends, in one piece. Nothing of
-    /// it was stored. What a transaction truncates is free after it.
+    /// it was stored. What a transaction truncates is free after it. [`Error::UsedUp`] at the end of what can be
+    /// counted: after record 2^62 - 1, and after some 2^62 bytes in one ring.
     ///
     /// ```
     /// # use indelible::{collections::Log, Region};
@@ -304,7 +306,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] the 2^30th time.
+    /// [`Error::UsedUp`] the 2^30th time, until [`Log::resize`] begins to count anew.
     ///
     /// # Panics
     ///
@@ -389,6 +391,11 @@ impl Log {
     /// Bytes in use, with what was left unused at the end of the ring because a record did not fit there.
     pub fn used(&self) -> u64 {
         self.ring.get().map_or(0, Ring::used)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ring_address(&self) -> usize {
+        self.ring.get().expect("it has one").address()
     }
 
     /// The ring as the transaction sees it.

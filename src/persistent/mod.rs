@@ -9,6 +9,7 @@
 mod info;
 mod leaf;
 pub(crate) mod ring;
+pub(crate) mod samples;
 
 pub(crate) use info::Cells;
 #[doc(hidden)]

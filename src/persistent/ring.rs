@@ -8,7 +8,9 @@
 //!         EPOCH       how often the back was truncated   }
 //!         CUT         where it was truncated last        }
 //! line 1  TAIL, NEXT  where the next frame goes, and its first record's number: found at open, never flushed
+//!         and of which records `samples.rs` knows where they lie, in the same way
 //! …       frames
+//! …       samples
 //! ```
 //!
 //! A frame is what one transaction appended: its checksum, a word that says what it is ([`Meta`]), and the
@@ -25,6 +27,7 @@
 #![allow(unsafe_code)]
 
 use super::info::{FINGERPRINT_MASK, Kind, TypeInfo, name_id};
+use super::samples::{Samples, Step, capacity_of, count};
 use super::{No, Target};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -51,8 +54,10 @@ pub(crate) const RING_HEADER: usize = 128;
 pub(crate) const FRAME_HEADER: usize = 16;
 /// Rings begin at a line.
 pub(crate) const RING_ALIGN: usize = 64;
-/// A position counts bytes; a larger one was not written by us.
+/// The last position that a log's head can have: see [`ends_in_time`].
 pub(crate) const MAX_POSITION: u64 = 1 << 62;
+/// The number of the record that would come next is this one at most, and then none comes.
+pub(crate) const MAX_NUMBER: u64 = 1 << 62;
 /// Frames of a later epoch could not say so.
 pub(crate) const MAX_EPOCH: u64 = (1 << 30) - 1;
 /// A skip counts words in 32 bits.
@@ -97,6 +102,13 @@ impl TypeInfo {
             },
         }
     }
+}
+
+/// Whether the frames of a log may end in the lap of the ring that ends at this position. Truncations must be possible
+/// always, and when all goes the head moves to the lap's end. An append asks for its frame, and open for what it finds:
+/// so nothing is committed that could not be opened.
+pub(crate) fn ends_in_time(lap_end: u64) -> bool {
+    lap_end <= MAX_POSITION
 }
 
 /// What kind of frame it is.
@@ -265,8 +277,13 @@ impl Ring {
     }
 
     /// Bytes for frames.
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
-        self.cells.len() * 8 - RING_HEADER
+        capacity_of(self.cells.len() * 8)
+    }
+
+    fn samples(&self) -> Samples<impl Fn(usize) -> u64> {
+        Samples { capacity: self.capacity(), load: |at| self.word(at) }
     }
 
     pub(crate) fn address(&self) -> usize {
@@ -291,10 +308,12 @@ impl Ring {
     /// Committed records from this number on.
     pub(crate) fn records(&self, from: u64) -> Records<'_> {
         let end = self.word(NEXT);
+        let (head, first) = (self.word(HEAD), self.word(HEAD_SEQ));
         let mut records = Records {
             ring: self,
-            position: self.word(HEAD),
-            sequence: self.word(HEAD_SEQ),
+            frame: (head, first),
+            position: head,
+            sequence: first,
             end,
             rest: &[],
             single: false,
@@ -318,19 +337,14 @@ impl Ring {
         Some((meta, unsafe { std::slice::from_raw_parts(start, len) }))
     }
 
-    /// The frame that holds this record, or the first one's place if there is none: its position, and the
-    /// number of its first record.
+    /// The frame that holds this record, which is not before the first one, or else the next frame's place: its
+    /// position, and the number of its first record.
     pub(crate) fn frame_of(&self, sequence: u64) -> (u64, u64) {
-        let (mut position, mut first) = (self.word(HEAD), self.word(HEAD_SEQ));
-        while let Some((meta, body)) = self.frame(position) {
-            let count = count_records(meta.kind, body).unwrap_or(0);
-            if first + count > sequence {
-                break;
-            }
-            position += meta.stride();
-            first += count;
+        let mut records = self.records(sequence);
+        match records.enter() {
+            Some(()) => records.frame,
+            None => (records.position, records.sequence),
         }
-        (position, first)
     }
 }
 
@@ -344,6 +358,8 @@ impl std::fmt::Debug for Ring {
 #[derive(Clone)]
 pub(crate) struct Records<'a> {
     ring: &'a Ring,
+    /// The position of the present frame, and the number of its first record.
+    frame: (u64, u64),
     /// Of the next frame.
     position: u64,
     /// Number of the next record.
@@ -358,9 +374,27 @@ pub(crate) struct Records<'a> {
 impl<'a> Records<'a> {
     /// Goes on to this record.
     fn seek(&mut self, to: u64) {
-        let (position, first) = self.ring.frame_of(to);
-        (self.position, self.sequence) = (position, first);
+        if let Some(sample) = self.ring.samples().find(to) {
+            (self.position, self.sequence) = (sample.frame, sample.first);
+            if self.enter().is_some() {
+                self.rest = &self.rest[sample.offset as usize..];
+                self.sequence = sample.number;
+            }
+        }
         while self.sequence < to && self.next().is_some() {}
+    }
+
+    /// Goes on to the frame with the next record, if there is one.
+    fn enter(&mut self) -> Option<()> {
+        while self.rest.is_empty() && !self.single {
+            count(Step::Pass);
+            let (meta, body) = self.ring.frame(self.position)?;
+            self.frame = (self.position, self.sequence);
+            self.position += meta.stride();
+            self.rest = body;
+            self.single = meta.kind == FrameKind::Single;
+        }
+        Some(())
     }
 
     /// How many are left.
@@ -376,12 +410,8 @@ impl<'a> Iterator for Records<'a> {
         if self.sequence >= self.end {
             return None;
         }
-        while self.rest.is_empty() && !self.single {
-            let (meta, body) = self.ring.frame(self.position)?;
-            self.position += meta.stride();
-            self.rest = body;
-            self.single = meta.kind == FrameKind::Single;
-        }
+        self.enter()?;
+        count(Step::Pass);
         let record = if std::mem::take(&mut self.single) {
             std::mem::take(&mut self.rest)
         } else {

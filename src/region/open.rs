@@ -112,7 +112,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
         medium.fence_at_open(origin)?;
     }
     super::rings::settle(medium, &rings, origin);
-    let number = journal.highest + u64::from(!medium.leaves_out(Rule::BurnNumber));
+    let number = journal.retire_to(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     flush_word(medium, layout.retired(), origin);
     Mark::in_use(medium.shutdowns()).store(medium, origin);

@@ -7,6 +7,7 @@
 use super::verify::{Bad, Object, Place, Walk};
 use crate::medium::{MediumImpl, Origin};
 use crate::persistent::ring::*;
+use crate::persistent::samples::{Samples, capacity_of, ring_len};
 use crate::tx::journal::{Rule, flush_word};
 use crate::tx::ring::frame;
 
@@ -17,6 +18,8 @@ pub(crate) struct Found {
     at: usize,
     capacity: u64,
     head: u64,
+    /// Number of the first frame's first record.
+    first: u64,
     /// Where the next frame goes.
     tail: u64,
     next: u64,
@@ -72,21 +75,22 @@ impl<M: MediumImpl> Walk<'_, M> {
     /// Finds the frames of a ring whose header words were announced and are valid words.
     pub(super) fn ring(&self, object: Object) -> Result<Found, Box<Bad>> {
         let map = self.medium.map();
-        let (at, end) = (object.at, object.at + object.len);
+        let at = object.at;
         let load = |at: usize| self.overlay.get(at).unwrap_or_else(|| map.load(at));
         let [head, mut sequence, first, epoch, cut] =
             [HEAD, HEAD_SEQ, FIRST, EPOCH, CUT].map(|word| load(at + word));
         let bad = |word: usize, found: String, expected: &str| {
             Err(Bad::new(Place::Field(object, at + word), found, expected))
         };
-        let capacity = (object.len - RING_HEADER) as u64;
-        if !capacity.is_multiple_of(RING_ALIGN as u64) || capacity > MAX_CAPACITY {
+        let capacity = capacity_of(object.len) as u64;
+        let is_made = capacity.is_multiple_of(RING_ALIGN as u64) && ring_len(capacity as usize) == object.len;
+        if !is_made || capacity > MAX_CAPACITY {
             return bad(HEAD, format!("a log of {capacity} bytes"), "a multiple of 64 up to 16 GiB");
         }
         if head > MAX_POSITION || !head.is_multiple_of(FRAME_HEADER as u64) {
             return bad(HEAD, format!("position {head}"), "a multiple of 16 that was reached");
         }
-        if first < sequence || first > MAX_POSITION {
+        if first < sequence || first > MAX_NUMBER {
             return bad(FIRST, format!("number {first} of the first record"), "one of its frame or after it");
         }
         if epoch > MAX_EPOCH {
@@ -96,7 +100,7 @@ impl<M: MediumImpl> Walk<'_, M> {
             return bad(CUT, format!("a cut at {cut}"), "a multiple of 16 in the log or before it");
         }
         // Records of the journal may hold words of frames that were truncated since.
-        self.overlay.hit_all(at + RING_HEADER..end);
+        self.overlay.hit_all(at + RING_HEADER..at + RING_HEADER + capacity as usize);
 
         let scan = Scan {
             at,
@@ -107,6 +111,7 @@ impl<M: MediumImpl> Walk<'_, M> {
             region_id: self.layout.region_id,
             any_epoch: self.medium.leaves_out(Rule::FrameEpoch),
         };
+        let head_sequence = sequence;
         let mut position = head;
         while position + FRAME_HEADER as u64 <= head + capacity {
             let frame =
@@ -123,6 +128,12 @@ impl<M: MediumImpl> Walk<'_, M> {
             position += meta.stride();
             sequence += records;
         }
+        if !ends_in_time(position.next_multiple_of(capacity)) {
+            return bad(HEAD, format!("records up to position {position}"), "up to one that was reached");
+        }
+        if sequence > MAX_NUMBER {
+            return bad(HEAD_SEQ, format!("records up to number {}", sequence - 1), "up to one below 2^62");
+        }
         if position < cut {
             let found = format!("its records end with number {}", sequence.saturating_sub(1));
             return bad(CUT, found, "the records before its last truncation, which were durable");
@@ -131,7 +142,33 @@ impl<M: MediumImpl> Walk<'_, M> {
             let found = format!("its records end with number {}", sequence.saturating_sub(1));
             return bad(FIRST, found, &format!("records up to number {} at least", first - 1));
         }
-        Ok(Found { at, capacity, head, tail: position, next: sequence })
+        Ok(Found { at, capacity, head, first: head_sequence, tail: position, next: sequence })
+    }
+}
+
+impl Found {
+    /// Makes samples of the records, which are in place now.
+    fn note_records<M: MediumImpl>(&self, medium: &M, origin: Origin) {
+        let map = medium.map();
+        let store = |word: usize, value| medium.store(self.at + word, value, origin);
+        let samples =
+            Samples { capacity: self.capacity as usize, load: |word: usize| map.load(self.at + word) };
+        samples.clear(store);
+        if ring_len(self.capacity as usize) == RING_HEADER + self.capacity as usize {
+            return;
+        }
+        let (mut position, mut sequence) = (self.head, self.first);
+        while position < self.tail {
+            let frame = self.at + RING_HEADER + (position % self.capacity) as usize;
+            let meta = Meta::decode(map.load(frame + 8)).expect("the frame was accepted");
+            let len = |at: usize| {
+                let at = frame + FRAME_HEADER + at;
+                // Each stands at a multiple of 4.
+                (map.load(at & !7) >> (at % 8 * 8)) as u32 as usize
+            };
+            sequence += samples.note((position, sequence), meta, len, store);
+            position += meta.stride();
+        }
     }
 }
 
@@ -142,6 +179,7 @@ pub(crate) fn settle<M: MediumImpl>(medium: &M, rings: &[Found], origin: Origin)
     for ring in rings {
         medium.store(ring.at + TAIL, ring.tail, origin);
         medium.store(ring.at + NEXT, ring.next, origin);
+        ring.note_records(medium, origin);
         // The next frame goes to the tail, or to the start of the ring where it does not fit there.
         let lap = ring.tail.next_multiple_of(ring.capacity);
         for (position, rule) in [(ring.tail, Rule::ForgetRejected), (lap, Rule::ForgetSkipped)] {

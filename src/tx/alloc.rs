@@ -11,9 +11,8 @@ use super::{Engine, Tx};
 use crate::error::{Error, Result};
 use crate::link;
 use crate::medium::{Medium, Origin};
-use crate::persistent::ring::{
-    FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_POSITION, NEXT, RING_ALIGN, RING_HEADER, Ring,
-};
+use crate::persistent::ring::{FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_NUMBER, NEXT, RING_ALIGN, Ring};
+use crate::persistent::samples::{self, Samples};
 use crate::persistent::{Cells, Kind, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
 use crate::region::block::{self, Extent, HEADER};
@@ -246,16 +245,18 @@ impl<'t, M: Medium> Tx<'t, M> {
         if capacity > MAX_CAPACITY {
             return refused("a log has at most 16 GiB; use several");
         }
-        if first > MAX_POSITION {
+        if first > MAX_NUMBER {
             self.rule("the numbers of a log's records begin at 2^62 or below");
         }
         let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);
-        let words = (RING_HEADER + capacity) / 8;
+        let words = samples::ring_len(capacity) / 8;
         let at = self.block(Ring::target_info(), words, words * 8, origin)?;
         let map = self.medium.map();
         // Zeros: what was there before must not look like a frame.
         (0..words).for_each(|word| map.store(at + word * 8, 0));
         [HEAD_SEQ, FIRST, NEXT].into_iter().for_each(|word| map.store(at + word, first));
+        let load = |word: usize| map.load(at + word);
+        Samples { capacity, load }.clear(|word, value| map.store(at + word, value));
         let object = Ring::from_address(map.pointer(at).as_ptr(), |_| words);
         let object = NonNull::new(object).expect("no object lies at address 0");
         // SAFETY: written just now, and this is the first handle.

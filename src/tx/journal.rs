@@ -79,6 +79,9 @@ pub enum Rule {
     ForgetSkipped,
 }
 
+/// Records have numbers up to this one. None is used twice, and a higher one was not written by us.
+pub(crate) const LAST_NUMBER: u64 = (1 << 62) - 1;
+
 /// A published word and the value it is to have, as an entry of a record.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable)]
 #[repr(C)]
@@ -213,12 +216,18 @@ impl Journal {
         self.thread = ThreadNumber::current();
     }
 
-    /// Whether a record can hold so many words.
+    /// Whether so many words can be changed at once.
     #[inline]
     pub(crate) fn check_room(&self, words: usize) -> Result<()> {
         match words {
-            words if words <= 1.max(self.capacity()) => Ok(()),
-            words => Err(Error::JournalFull { words, capacity: self.capacity() }),
+            0 | 1 => Ok(()),
+            words if words > self.capacity() => Err(Error::JournalFull { words, capacity: self.capacity() }),
+            _ if self.number >= LAST_NUMBER => Err(Error::UsedUp {
+                numbers: "numbers of this region's journal records",
+                last: LAST_NUMBER,
+                instead: "one word can still be changed at a time; make a new region of this one with `Region::migrate`",
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -241,6 +250,12 @@ impl Journal {
                     || self.is_settled(medium)
                     || medium.leaves_out(Rule::LoneUnsettled) =>
             {
+                self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
+            }
+            // No number is left to make it a record; what the last one applied can be settled.
+            [change] if self.number >= LAST_NUMBER => {
+                medium.fence(origin)?;
+                self.fenced();
                 self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
             }
             _ => self.commit_record(medium, pending, origin),
@@ -378,6 +393,14 @@ pub(crate) struct Recovered {
     pub highest: u64,
 }
 
+impl Recovered {
+    /// What `RET` becomes: numbers go on behind it. After the last one no record is written any more, so that none
+    /// can be completed by another of the same number.
+    pub(crate) fn retire_to(&self, burn: bool) -> u64 {
+        (self.highest + u64::from(burn)).min(LAST_NUMBER)
+    }
+}
+
 /// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
 pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
     let map: &Map = medium.map();
@@ -400,8 +423,7 @@ pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -
         medium.announce_checksummed(at + 8, len - 8, &|load| read(load).is_some());
         records.extend(read(&|at| map.load(at)));
     }
-    // A number counts transactions; a larger one was not written by us.
-    if highest >= 1 << 62 {
+    if highest > LAST_NUMBER {
         return Err(Error::damaged(
             path,
             "journal",

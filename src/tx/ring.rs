@@ -14,6 +14,7 @@ use crate::flush::LINE;
 use crate::link::Link;
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::ring::*;
+use crate::persistent::samples::{NOTE_AT, Samples};
 use std::panic::Location;
 
 /// The logs that a transaction changes. Its buffers are kept.
@@ -100,9 +101,16 @@ impl Staged {
 
     /// Where a frame of `len` bytes goes: at the tail, behind all that is durable now, in one piece.
     fn place(&self, tail: u64, room: u64, len: usize) -> Option<u64> {
-        let len = len as u64;
-        let position = if len <= room { tail } else { tail + room };
-        (position + len <= self.limit).then_some(position)
+        let (position, lap_end) = self.lap_of(tail, room, len);
+        (position + len as u64 <= self.limit && ends_in_time(lap_end)).then_some(position)
+    }
+
+    /// Where a frame of `len` bytes goes if there is room, and where that lap of the ring ends.
+    fn lap_of(&self, tail: u64, room: u64, len: usize) -> (u64, u64) {
+        match len as u64 <= room {
+            true => (tail, tail + room),
+            false => (tail + room, tail + room + self.capacity),
+        }
     }
 
     /// The kind and the body of its frame.
@@ -120,14 +128,32 @@ impl Staged {
         let len = batch.len() + batch_len(record.len());
         let frame = frame_len(if index == 0 { record.len() } else { len });
         if u32::try_from(len).is_err() || self.place(self.tail, self.room, frame).is_none() {
-            return Err(Error::LogFull {
-                needed: frame as u64,
-                used: self.tail + self.capacity - self.limit,
-                capacity: self.capacity,
+            return Err(self.refused(frame));
+        }
+        if self.kept_next + index >= MAX_NUMBER {
+            return Err(Error::UsedUp {
+                numbers: "numbers of this log's records",
+                last: MAX_NUMBER - 1,
+                instead: "begin a new log: `Log::destroy`, then `Log::create`",
             });
         }
         push_record(batch, record);
         Ok(())
+    }
+
+    /// Why there is no place for a frame of so many bytes.
+    #[cold]
+    fn refused(&self, frame: usize) -> Error {
+        let (needed, used) = (frame as u64, self.tail + self.capacity - self.limit);
+        let (position, lap_end) = self.lap_of(self.tail, self.room, frame);
+        match position + needed <= self.limit && !ends_in_time(lap_end) {
+            true => Error::UsedUp {
+                numbers: "positions of this log's bytes",
+                last: MAX_POSITION,
+                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
+            },
+            false => Error::LogFull { needed, used, capacity: self.capacity },
+        }
     }
 
     /// Forgets appended records from this number on.
@@ -310,7 +336,7 @@ impl Engine {
         }
     }
 
-    /// After the commit: where the next frame goes.
+    /// After the commit: where the next frame goes, and where some of the records lie.
     #[inline(never)]
     pub(super) fn move_tails<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
         let rings = self.rings.rings.iter().zip(&self.rings.batches);
@@ -319,12 +345,35 @@ impl Engine {
                 Some(position) => position + frame_len(staged.body(batch).1.len()) as u64,
                 None => staged.kept,
             };
+            if staged.cut || tail > medium.map().load(staged.at + NOTE_AT) {
+                staged.note_records(medium, batch);
+            }
             let next = staged.kept_next + staged.count;
             for (word, value) in [(TAIL, tail), (NEXT, next)] {
                 if medium.map().load(staged.at + word) != value {
                     medium.store(staged.at + word, value, staged.origin);
                 }
             }
+        }
+    }
+}
+
+impl Staged {
+    /// Takes the records that are gone from the samples, and notes some of those that came.
+    #[cold]
+    #[inline(never)]
+    fn note_records<M: Medium>(&self, medium: &M, batch: &[u8]) {
+        let store = |word: usize, value| medium.store(self.at + word, value, self.origin);
+        let load = |word: usize| medium.map().load(self.at + word);
+        let samples = Samples { capacity: self.capacity as usize, load };
+        if self.cut {
+            samples.forget(self.kept_next, store);
+        }
+        if let Some(position) = self.frame {
+            let (kind, body) = self.body(batch);
+            let meta = Meta { kind, len: body.len() as u32, epoch: self.epoch };
+            let len = |at: usize| split_record(&body[at..]).map_or(0, |(record, _)| record.len());
+            samples.note((position, self.kept_next), meta, len, store);
         }
     }
 }
@@ -444,9 +493,10 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
         let epoch = map.load(at + EPOCH) + 1;
         if epoch > MAX_EPOCH {
-            return Err(Error::Unsupported {
-                path: self.medium.path().to_path_buf(),
-                what: "this log's back was truncated as often as its records can count; make a new one with `Log::resize`",
+            return Err(Error::UsedUp {
+                numbers: "numbers of this log's truncations at the back",
+                last: MAX_EPOCH,
+                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
             });
         }
         if let Some(frame) = shortened {

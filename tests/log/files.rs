@@ -174,6 +174,23 @@ fn a_migration_takes_over_records_and_their_numbers() {
     assert_eq!((seq, new.root().log.capacity()), (31, 8192));
 }
 
+/// Its first record was not the first of its frame.
+#[test]
+fn a_log_that_is_emptied_in_the_middle_of_a_batch_goes_on_with_its_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let mut region = create(&path, 1024);
+    region.transact(|tx, root| root.log.append_all(tx, [&b"1"[..], b"2", b"3"])).expect("room");
+    region.transact(|tx, root| Ok(root.log.truncate_front(tx, 2))).expect("committed");
+    region.transact(|tx, root| root.log.truncate_back(tx, 2)).expect("committed");
+    for next in [2, 3] {
+        region.close().expect("a good disk");
+        region = open(&path).expect("what was committed can be opened");
+        assert_eq!((region.root().log.next_seq(), region.root().log.len()), (next, next - 2));
+        assert_eq!(region.transact(|tx, root| root.log.append(tx, b"new")).expect("room"), next);
+    }
+}
+
 #[test]
 fn a_log_grows_with_its_region_while_records_come() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -57,6 +57,8 @@ pub enum Op {
     Long,
     /// A record of 16 bytes, of which the second half is always the same, in a frame of 32.
     Half,
+    /// A record of 150 bytes, no two lines of which are the same, in a frame of 176: three or four lines.
+    Lines,
     /// All records but the last one go.
     Front,
     /// All go.
@@ -167,6 +169,10 @@ impl Op {
             }
             Long => append(tx, log, &mut to.a, &[record[0]; 28])?,
             Half => append(tx, log, &mut to.a, &[record, *b"the same"].concat())?,
+            Lines => {
+                let record: Vec<u8> = (0..150).map(|n| (7 * n + 31 * to.count) as u8 | 1).collect();
+                append(tx, log, &mut to.a, &record)?;
+            }
             Front => front(tx, log, &mut to.a, 1),
             Clear => front(tx, log, &mut to.a, 0),
             Back => cut(tx, log, &mut to.a, 1)?,

@@ -62,6 +62,38 @@ fn a_record_of_the_journal_does_not_store_over_what_came_later() {
     total.print("later frames");
 }
 
+/// What a kill left is in the caches as a whole, and so open believes it: then all of its lines must become durable
+/// before anything is built on it.
+#[test]
+fn a_frame_of_several_lines_that_open_accepts_is_durable() {
+    let mut total = Total::default();
+    for (program, then) in [
+        (&[Append, Lines][..], &[Store][..]),
+        (&[Lines, Lines], &[Append]),
+        (&[Lines, Store, Lines], &[Lines]),
+        // Behind a skip, which leads over the end of the ring.
+        (&[Lines, Lines, Front, Lines], &[Store]),
+    ] {
+        total.add(explorer(program, then, 448).run(), &(program, then));
+    }
+    total.print("frames of several lines");
+}
+
+/// The first record that stays is not the first of its frame, and then it goes too, from the back: the frame that
+/// comes next is not the place of the old one's first record.
+#[test]
+fn a_log_that_is_emptied_from_the_back_goes_on_with_its_numbers() {
+    let mut total = Total::default();
+    for (program, then) in [
+        (&[Batch, Front, BackAll, Append][..], &[Append][..]),
+        (&[Append, Batch, Front, BackAll], &[Lines, Back]),
+        (&[Batch, Front, Back, Lines], &[Store]),
+    ] {
+        total.add(explorer(program, then, 448).run(), &(program, then));
+    }
+    total.print("emptied from the back");
+}
+
 #[test]
 fn models() {
     for model in [Model::X86, Model::Eadr] {
