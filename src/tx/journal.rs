@@ -255,7 +255,6 @@ impl Journal {
             // No number is left to make it a record; what the last one applied can be settled.
             [change] if self.number >= LAST_NUMBER => {
                 medium.fence(origin)?;
-                self.fenced();
                 self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
             }
             _ => self.commit_record(medium, pending, origin),

@@ -362,7 +362,7 @@ impl Staged {
     /// Takes the records that are gone from the samples, and notes some of those that came.
     #[cold]
     #[inline(never)]
-    fn note_records<M: Medium>(&self, medium: &M, batch: &[u8]) {
+    fn note_records<M: Medium>(&self, medium: &Writeback<'_, M>, batch: &[u8]) {
         let store = |word: usize, value| medium.store(self.at + word, value, self.origin);
         let load = |word: usize| medium.map().load(self.at + word);
         let samples = Samples { capacity: self.capacity as usize, load };
