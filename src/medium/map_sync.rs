@@ -110,7 +110,7 @@ impl MediumImpl for MapSync {
     }
 
     fn allocate(&self) -> Result<()> {
-        self.file.allocate(self.map.len(), false)
+        self.file.fill(self.map.len())
     }
 
     fn shutdowns(&self) -> Option<Shutdowns> {

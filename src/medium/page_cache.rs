@@ -120,7 +120,7 @@ impl MediumImpl for PageCache {
     }
 
     fn allocate(&self) -> Result<()> {
-        self.file.allocate(self.map.len(), false)
+        self.file.fill(self.map.len())
     }
 
     fn settle(&self) -> Result<bool> {
