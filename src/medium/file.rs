@@ -296,13 +296,23 @@ impl OpenFile {
     }
 
     /// Extends the file from `from` to `to` bytes with real blocks, durably, or leaves it as it was.
-    pub(crate) fn extend(&self, from: usize, to: usize) -> Result<()> {
+    fn extend(&self, from: usize, to: usize) -> Result<()> {
         if let Err(error) = self.lengthen(from, to) {
             // A full disk may have lengthened the file in part (ext4 does).
             let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
             return Err(error);
         }
         self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
+    }
+
+    /// Lets the file and its mapping grow to `to` bytes, durably, or leaves both as they were.
+    pub(crate) fn grow(&self, map: &Map, to: usize, flags: MapFlags) -> Result<()> {
+        let from = map.len();
+        self.extend(from, to)?;
+        map.extend_file(to, &self.file, flags).map_err(|error| {
+            let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
+            Error::from_io("mmap", &self.path, error)
+        })
     }
 
     /// Lets the blocks of a new, empty file be written where they are, where the file system would write each

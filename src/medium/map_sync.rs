@@ -103,10 +103,7 @@ impl MediumImpl for MapSync {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.file.extend(self.map.len(), len)?;
-        self.map
-            .extend_file(len, &self.file.file, FLAGS)
-            .map_err(|error| Error::from_io("mmap", &self.file.path, error))
+        self.file.grow(&self.map, len, FLAGS)
     }
 
     fn allocate(&self) -> Result<()> {

@@ -14,16 +14,17 @@ pub fn free(folder: &Path) -> Checked<u64> {
     Ok(stat.f_bavail * stat.f_bsize as u64)
 }
 
-/// Takes all room but so many bytes; with `leave` 0, also what is kept back for metadata and given to small files.
+/// Takes all room but so many bytes, for a file that may be there already; with `leave` 0, also what is kept back for metadata and given to small files.
 pub fn fill(folder: &Path, leave: u64) -> Checked<PathBuf> {
     let path = folder.join("filler");
-    let file = File::create(&path).map_err(text)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(text)?;
+    let mut at = file.metadata().map_err(text)?.len();
     if leave > 0 {
         let len = free(folder)?.checked_sub(leave).ok_or("less is free already")?;
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len).map_err(text)?;
+        rustix::fs::fallocate(&file, FallocateFlags::empty(), at, len).map_err(text)?;
         return Ok(path);
     }
-    let (mut at, mut step) = (0, 64 << 20);
+    let mut step = 64 << 20;
     while step >= PAGE as u64 {
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), at, step) {
             Ok(()) => at += step,

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 
 const MIB: u64 = 1 << 20;
 /// Bytes of what is opened where there is less room.
-const LEN: u64 = 48 * MIB;
+const LEN: u64 = 24 * MIB;
+/// Objects of a MiB that it has room for.
+const OBJECTS_INSIDE: usize = 20;
 
 type Checked<T = ()> = std::result::Result<T, String>;
 
@@ -111,7 +113,7 @@ fn rewrite_all(store: &mut Store) -> Checked {
 /// A closed region of [`LEN`] bytes with room inside, and a closed raw file that is all ones.
 fn make_both(region: &Path, raw: &Path) -> Checked {
     let mut store = create(region, LEN).map_err(text)?;
-    for _ in 0..40 {
+    for _ in 0..OBJECTS_INSIDE {
         add(&mut store, MIB as usize).map_err(text)?;
     }
     check(store.len() == LEN, "it grew")?;
@@ -156,6 +158,8 @@ fn full(folder: &Path) -> Checked {
 fn grow(folder: &Path) -> Checked {
     let path = folder.join("region");
     let mut store = create(&path, MIB).map_err(text)?;
+    // Far more than half of it, and not so much that it takes long.
+    let filler = fill(folder, 64 * MIB)?;
     let whole = free(folder)?;
     for len in [MIB as usize, 1 << 16, 1 << 12] {
         loop {
@@ -173,7 +177,7 @@ fn grow(folder: &Path) -> Checked {
     check(len > whole / 4 * 3, "something else took the disk")?;
     let bytes = intact(&store)?;
     store.close().map_err(text)?;
-    let filler = fill(folder, 0)?;
+    fill(folder, 0)?;
     let mut store = open(&path).map_err(text)?;
     check(intact(&store)? == bytes && store.len() == len, "not all is there again")?;
     let count = store.root().count.get();
@@ -186,7 +190,7 @@ fn grow(folder: &Path) -> Checked {
 fn migrate(folder: &Path) -> Checked {
     let path = folder.join("region");
     let mut store = create(&path, MIB).map_err(text)?;
-    for _ in 0..40 {
+    for _ in 0..OBJECTS_INSIDE {
         add(&mut store, MIB as usize).map_err(text)?;
     }
     let bytes = intact(&store)?;
@@ -250,7 +254,7 @@ fn sparse(folder: &Path) -> Checked {
     check(has_blocks(&copy)? && has_blocks(&raw_copy)?, "holes are left")?;
     let filler = fill(folder, 0)?;
     let mut store = open(&copy).map_err(text)?;
-    for _ in 0..40 {
+    for _ in 0..OBJECTS_INSIDE {
         add(&mut store, MIB as usize).map_err(text)?;
     }
     store.close().map_err(text)?;
