@@ -108,7 +108,9 @@ pub(crate) fn of(file: &File) -> io::Result<Vec<Extent>> {
         let found = &request.extents[..ROOM.min(request.found as usize)];
         extents.extend(found.iter().map(Extent::from));
         match found.last() {
-            Some(record) if record.flags & LAST == 0 && record.len > 0 => start = record.logical.saturating_add(record.len),
+            Some(record) if record.flags & LAST == 0 && record.len > 0 => {
+                start = record.logical.saturating_add(record.len)
+            }
             _ => return Ok(extents),
         }
     }

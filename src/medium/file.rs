@@ -189,7 +189,8 @@ impl OpenFile {
             return Ok(());
         }
         let len = len as u64;
-        let gaps = Gaps::of(&self.file, len).map_err(|error| Error::from_io("FS_IOC_FIEMAP", &self.path, error))?;
+        let gaps =
+            Gaps::of(&self.file, len).map_err(|error| Error::from_io("FS_IOC_FIEMAP", &self.path, error))?;
         let Some(gaps) = gaps else { return self.fill_unseen(len) };
         if gaps.bytes() > 0 && gaps.bytes() > self.free_bytes()? {
             return Err(self.full(len)); // before what is free is used up in vain
@@ -203,14 +204,16 @@ impl OpenFile {
             }
         }
         for range in gaps.holes {
-            self.fallocate(FallocateFlags::KEEP_SIZE, &range).map_err(|errno| self.why_not_allocated(errno, len))?;
+            self.fallocate(FallocateFlags::KEEP_SIZE, &range)
+                .map_err(|errno| self.why_not_allocated(errno, len))?;
         }
         Ok(())
     }
 
     /// The same where the file system does not tell what is missing: it may be all, and is asked for.
     fn fill_unseen(&self, len: u64) -> Result<()> {
-        let stat = rustix::fs::fstat(&self.file).map_err(|errno| Error::from_io("fstat", &self.path, errno.into()))?;
+        let stat = rustix::fs::fstat(&self.file)
+            .map_err(|errno| Error::from_io("fstat", &self.path, errno.into()))?;
         let allocated = match stat.st_blocks as u64 * 512 >= len {
             // Hardly anything is missing.
             true => self.in_pieces(FallocateFlags::KEEP_SIZE, 0..len),
@@ -251,9 +254,7 @@ impl OpenFile {
         let mut at = range.start;
         while at < range.end {
             let piece = &mut bytes[..(range.end - at).min(1 << 16) as usize];
-            self.file
-                .read_exact_at(piece, at)
-                .map_err(|error| Error::from_io("pread", &self.path, error))?;
+            self.file.read_exact_at(piece, at).map_err(|error| Error::from_io("pread", &self.path, error))?;
             self.file.write_all_at(piece, at).map_err(|error| self.why_not_written("pwrite", error, len))?;
             at += piece.len() as u64;
         }
@@ -292,7 +293,8 @@ impl OpenFile {
             return Err(self.full(to));
         }
         // Of what is missing, and no more: XFS wants room for all that it is asked for.
-        self.fallocate(FallocateFlags::empty(), &(from..to)).map_err(|errno| self.why_not_allocated(errno, to))
+        self.fallocate(FallocateFlags::empty(), &(from..to))
+            .map_err(|errno| self.why_not_allocated(errno, to))
     }
 
     /// Extends the file from `from` to `to` bytes with real blocks, durably, or leaves it as it was.

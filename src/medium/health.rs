@@ -175,7 +175,8 @@ mod tests {
             create(&path, LEN, Counter { hits: Word::new(0) }, &Options::new()).unwrap();
         region.close().unwrap();
         let file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
-        if extents::of(&file.file).map_or(true, |extents| extents.iter().all(|extent| extent.physical.is_none()))
+        if extents::of(&file.file)
+            .map_or(true, |extents| extents.iter().all(|extent| extent.physical.is_none()))
         {
             eprintln!("not run: the file system does not tell where its files are");
             return None;

@@ -50,7 +50,8 @@ pub fn copy_sparsely(from: &Path, to: &Path) -> Checked {
     let bytes = std::fs::read(from).map_err(text)?;
     let file = new_as(from, to)?;
     file.set_len(bytes.len() as u64).map_err(text)?;
-    for (index, page) in bytes.chunks(PAGE).enumerate().filter(|(_, page)| page.iter().any(|&byte| byte != 0)) {
+    for (index, page) in bytes.chunks(PAGE).enumerate().filter(|(_, page)| page.iter().any(|&byte| byte != 0))
+    {
         file.write_all_at(page, (index * PAGE) as u64).map_err(text)?;
     }
     file.sync_all().map_err(text)?;

@@ -10,10 +10,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const MIB: u64 = 1 << 20;
-/// Bytes of what is opened where there is less room.
-const LEN: u64 = 24 * MIB;
-/// Objects of a MiB that it has room for.
-const OBJECTS_INSIDE: usize = 20;
+
+/// Where it is done, and with how much.
+struct Place<'a> {
+    folder: &'a Path,
+    /// Bytes of what is opened where there is less room.
+    len: u64,
+}
+
+impl Place<'_> {
+    /// Objects of a MiB that a region has room for, and for one more while they are written anew.
+    fn objects(&self) -> u64 {
+        self.len / MIB - 3
+    }
+}
 
 type Checked<T = ()> = std::result::Result<T, String>;
 
@@ -110,20 +120,20 @@ fn rewrite_all(store: &mut Store) -> Checked {
     intact(store).map(drop)
 }
 
-/// A closed region of [`LEN`] bytes with room inside, and a closed raw file that is all ones.
-fn make_both(region: &Path, raw: &Path) -> Checked {
-    let mut store = create(region, LEN).map_err(text)?;
-    for _ in 0..OBJECTS_INSIDE {
+/// A closed region with room inside, and a closed raw file that is all ones.
+fn make_both(place: &Place, region: &Path, raw: &Path) -> Checked {
+    let mut store = create(region, place.len).map_err(text)?;
+    for _ in 0..place.objects() {
         add(&mut store, MIB as usize).map_err(text)?;
     }
-    check(store.len() == LEN, "it grew")?;
+    check(store.len() == place.len, "it grew")?;
     store.close().map_err(text)?;
     let first = |mapping: &mut Raw| {
         let len = mapping.len();
         Ok(mapping.part(0..len)?.write().fill(1))
     };
     // SAFETY: as above.
-    let mapping: Raw = unsafe { Mapping::create(raw, LEN, first) }.map_err(text)?;
+    let mapping: Raw = unsafe { Mapping::create(raw, place.len, first) }.map_err(text)?;
     mapping.close().map_err(text)
 }
 
@@ -142,11 +152,12 @@ fn write_both(region: &Path, raw: &Path) -> Checked {
 }
 
 /// A full disk is no reason not to open what has all of its blocks, or to write there.
-fn full(folder: &Path) -> Checked {
+fn full(place: &Place) -> Checked {
+    let folder = place.folder;
     let (region, raw) = (folder.join("region"), folder.join("raw"));
-    make_both(&region, &raw)?;
+    make_both(place, &region, &raw)?;
     // Less than either needs, and then nothing.
-    for leave in [LEN / 2, 0] {
+    for leave in [place.len / 2, 0] {
         let filler = fill(folder, leave)?;
         write_both(&region, &raw)?;
         remove(&filler)?;
@@ -155,11 +166,12 @@ fn full(folder: &Path) -> Checked {
 }
 
 /// Growth needs the room that it adds, so that a region can take all of the disk; and it opens again there.
-fn grow(folder: &Path) -> Checked {
+fn grow(place: &Place) -> Checked {
+    let folder = place.folder;
     let path = folder.join("region");
     let mut store = create(&path, MIB).map_err(text)?;
     // Far more than half of it, and not so much that it takes long.
-    let filler = fill(folder, 64 * MIB)?;
+    let filler = fill(folder, place.len * 5 / 2)?;
     let whole = free(folder)?;
     for len in [MIB as usize, 1 << 16, 1 << 12] {
         loop {
@@ -187,15 +199,16 @@ fn grow(folder: &Path) -> Checked {
 }
 
 /// A migration needs room for the new file beside the old one, and no more.
-fn migrate(folder: &Path) -> Checked {
+fn migrate(place: &Place) -> Checked {
+    let folder = place.folder;
     let path = folder.join("region");
     let mut store = create(&path, MIB).map_err(text)?;
-    for _ in 0..OBJECTS_INSIDE {
+    for _ in 0..place.objects() {
         add(&mut store, MIB as usize).map_err(text)?;
     }
     let bytes = intact(&store)?;
     store.close().map_err(text)?;
-    let filler = fill(folder, LEN / 4 * 5)?;
+    let filler = fill(folder, place.len / 4 * 5)?;
     let root = |_: &Root| NewRoot { count: Word::new(0), objects: Link::null(), version: Word::new(2) };
     let all = |old: &Root, new: &mut Region<NewRoot, PageCache>| {
         let objects = old.objects.get().expect("there");
@@ -215,7 +228,8 @@ fn migrate(folder: &Path) -> Checked {
         Ok(())
     };
     // SAFETY: as above.
-    let new = unsafe { Options::new().migrate::<Root, NewRoot, PageCache>(&path, MIB, root, all) }.map_err(text)?;
+    let new =
+        unsafe { Options::new().migrate::<Root, NewRoot, PageCache>(&path, MIB, root, all) }.map_err(text)?;
     check(objects(new.root().count.get(), &new.root().objects)? == bytes, "not all was copied")?;
     new.close().map_err(text)?;
     remove(&filler)
@@ -232,21 +246,25 @@ fn refused_both(folder: &Path, region: &Path, raw: &Path) -> Checked {
             Err(error) => return Err(format!("{what}: {error}")),
         }
     }
-    check(bytes == [std::fs::read(region).map_err(text)?, std::fs::read(raw).map_err(text)?], "bytes changed")?;
+    check(
+        bytes == [std::fs::read(region).map_err(text)?, std::fs::read(raw).map_err(text)?],
+        "bytes changed",
+    )?;
     check(free(folder)? + MIB / 4 > before, "what was free was used up in vain")
 }
 
 /// What has holes gets blocks when it is opened, or is refused.
-fn sparse(folder: &Path) -> Checked {
+fn sparse(place: &Place) -> Checked {
+    let folder = place.folder;
     let [region, raw, copy, raw_copy] = ["region", "raw", "copy", "raw-copy"].map(|name| folder.join(name));
-    let store = create(&region, LEN).map_err(text)?; // hardly anything in it
+    let store = create(&region, place.len).map_err(text)?; // hardly anything in it
     store.close().map_err(text)?;
     copy_sparsely(&region, &copy)?;
     remove(&region)?;
-    std::fs::write(&raw, vec![0; LEN as usize]).map_err(text)?;
+    std::fs::write(&raw, vec![0; place.len as usize]).map_err(text)?;
     copy_sparsely(&raw, &raw_copy)?;
     remove(&raw)?;
-    let filler = fill(folder, LEN / 2)?;
+    let filler = fill(folder, place.len / 2)?;
     refused_both(folder, &copy, &raw_copy)?;
     remove(&filler)?;
     open(&copy).and_then(Region::close).map_err(text)?;
@@ -254,7 +272,7 @@ fn sparse(folder: &Path) -> Checked {
     check(has_blocks(&copy)? && has_blocks(&raw_copy)?, "holes are left")?;
     let filler = fill(folder, 0)?;
     let mut store = open(&copy).map_err(text)?;
-    for _ in 0..OBJECTS_INSIDE {
+    for _ in 0..place.objects() {
         add(&mut store, MIB as usize).map_err(text)?;
     }
     store.close().map_err(text)?;
@@ -263,18 +281,19 @@ fn sparse(folder: &Path) -> Checked {
 }
 
 /// What shares its blocks gets its own when it is opened, or is refused.
-fn shared(folder: &Path) -> Checked {
+fn shared(place: &Place) -> Checked {
+    let folder = place.folder;
     let [region, raw, copy, raw_copy] = ["region", "raw", "copy", "raw-copy"].map(|name| folder.join(name));
-    make_both(&region, &raw)?;
+    make_both(place, &region, &raw)?;
     if !share(&region, &copy)? || !share(&raw, &raw_copy)? {
         println!("    this file system shares no blocks");
         return Ok(());
     }
-    let filler = fill(folder, LEN / 2)?;
+    let filler = fill(folder, place.len / 2)?;
     refused_both(folder, &copy, &raw_copy)?;
     remove(&filler)?;
     // A little more than is needed: not twice as much, which XFS wants for all of it at once.
-    let filler = fill(folder, LEN * 2 + 12 * MIB)?;
+    let filler = fill(folder, place.len * 2 + place.len / 2)?;
     open(&copy).and_then(Region::close).map_err(text)?;
     open_raw(&raw_copy).and_then(Mapping::close).map_err(text)?;
     remove(&filler)?;
@@ -284,17 +303,24 @@ fn shared(folder: &Path) -> Checked {
     remove(&filler)
 }
 
+const USAGE: &str = "usage: filesystems-driver full | grow | migrate | sparse | shared FOLDER MIB";
+
+fn run(args: &[String]) -> Checked {
+    let [part, folder, mib] = args else { return Err(USAGE.into()) };
+    let place = Place { folder: Path::new(folder), len: mib.parse::<u64>().map_err(text)? * MIB };
+    match part.as_str() {
+        "full" => full(&place),
+        "grow" => grow(&place),
+        "migrate" => migrate(&place),
+        "sparse" => sparse(&place),
+        "shared" => shared(&place),
+        _ => Err(USAGE.into()),
+    }
+}
+
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().collect();
-    let act = match args.get(1).map(String::as_str) {
-        Some("full") => full,
-        Some("grow") => grow,
-        Some("migrate") => migrate,
-        Some("sparse") => sparse,
-        Some("shared") => shared,
-        _ => |_: &Path| Err("usage: filesystems-driver full | grow | migrate | sparse | shared FOLDER".into()),
-    };
-    match act(Path::new(args.get(2).map_or("", String::as_str))) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             println!("    wrong: {wrong}");
