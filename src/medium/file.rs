@@ -250,6 +250,7 @@ impl OpenFile {
 
     /// Writes what is there once more, which makes the file system give it blocks of its own.
     fn rewrite(&self, range: Range<u64>, len: u64) -> Result<()> {
+        self.check_limit(range.end)?;
         let mut bytes = vec![0; 1 << 16];
         let mut at = range.start;
         while at < range.end {
@@ -283,15 +284,18 @@ impl OpenFile {
         }
     }
 
+    /// Refuses to write beyond the limit on the size of files, where the kernel sends SIGXFSZ, which ends the
+    /// process (setrlimit(2)), also inside of a file that is longer.
+    fn check_limit(&self, to: u64) -> Result<()> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if limit.is_some_and(|limit| to > limit) { Err(self.full(to)) } else { Ok(()) }
+    }
+
     /// Gives a file that ends at `from` real blocks up to `to`, and that length. On failure it may be longer than
     /// it was.
     pub(crate) fn lengthen(&self, from: usize, to: usize) -> Result<()> {
         let (from, to) = (from as u64, to as u64);
-        // Beyond this limit the kernel sends SIGXFSZ, which ends the process (setrlimit(2)).
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
-        if limit.is_some_and(|limit| to > limit) {
-            return Err(self.full(to));
-        }
+        self.check_limit(to)?;
         // Of what is missing, and no more: XFS wants room for all that it is asked for.
         self.fallocate(FallocateFlags::empty(), &(from..to))
             .map_err(|errno| self.why_not_allocated(errno, to))

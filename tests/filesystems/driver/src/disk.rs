@@ -39,6 +39,8 @@ pub fn fill(folder: &Path, leave: u64) -> Checked<PathBuf> {
 }
 
 pub fn remove(path: &Path) -> Checked {
+    // XFS gives the room of a removed file back later, of a truncated one at once.
+    File::options().write(true).open(path).and_then(|file| file.set_len(0)).map_err(text)?;
     std::fs::remove_file(path).map_err(text)?;
     // btrfs gives the room back with its next transaction.
     let folder = File::open(path.parent().ok_or("no folder")?).map_err(text)?;
