@@ -4,15 +4,18 @@
 //! is known to be ours. A lock belongs to the open file, which a child of `fork` shares with its parent: so
 //! only the process that opened a file unlocks it.
 
+use super::gaps::Gaps;
 use super::sysfs::Sysfs;
 use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
 use crate::region::Options;
-use rustix::fs::{FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +23,7 @@ use std::path::{Path, PathBuf};
 const TMPFS: u64 = 0x0102_1994;
 const RAMFS: u64 = 0x8584_58f6;
 const HUGETLBFS: u64 = 0x9584_58f6;
+const BTRFS: u64 = 0x9123_683e;
 
 /// How often a file is opened again because its name led to another one by the time it was locked.
 const ATTEMPTS: usize = 16;
@@ -179,47 +183,156 @@ impl OpenFile {
         }
     }
 
-    /// Gives every byte up to `len` a block on the device; the size changes only if `extend` says so.
-    pub(crate) fn allocate(&self, len: usize, extend: bool) -> Result<()> {
+    /// Gives every byte up to `len` a block of its own on the device. The file's length and bytes stay as they are.
+    pub(crate) fn fill(&self, len: usize) -> Result<()> {
         if self.device {
             return Ok(());
         }
-        let full = || Error::DiskFull { path: self.path.clone(), needed: len as u64 };
-        // Beyond this limit the kernel sends SIGXFSZ, which ends the process (setrlimit(2)).
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
-        if extend && limit.is_some_and(|limit| len as u64 > limit) {
-            return Err(full());
+        let len = len as u64;
+        let gaps =
+            Gaps::of(&self.file, len).map_err(|error| Error::from_io("FS_IOC_FIEMAP", &self.path, error))?;
+        let Some(gaps) = gaps else { return self.fill_unseen(len) };
+        if gaps.bytes() > 0 && gaps.bytes() > self.free_bytes()? {
+            return Err(self.full(len)); // before what is free is used up in vain
         }
-        let fallocate = |flags| retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, 0, len as u64));
-        let allocated = if extend {
-            fallocate(FallocateFlags::empty())
-        } else {
-            // Blocks that a copy shares (`cp --reflink`) would need room when they are written, which is too late.
-            // fallocate(2): EOPNOTSUPP where the file system shares none.
-            match fallocate(FallocateFlags::UNSHARE_RANGE | FallocateFlags::KEEP_SIZE) {
-                Err(Errno::OPNOTSUPP | Errno::INVAL) => fallocate(FallocateFlags::KEEP_SIZE),
-                other => other,
+        // Blocks that a copy shares (`cp --reflink`) would need room when they are written, which is too late.
+        for range in gaps.shared {
+            match self.in_pieces(FallocateFlags::UNSHARE_RANGE | FallocateFlags::KEEP_SIZE, range.clone()) {
+                // fallocate(2): EOPNOTSUPP where the file system can't do it by this call. btrfs can't.
+                Err(Errno::OPNOTSUPP | Errno::INVAL) => self.rewrite(range, len)?,
+                other => other.map_err(|errno| self.why_not_allocated(errno, len))?,
             }
+        }
+        for range in gaps.holes {
+            self.fallocate(FallocateFlags::KEEP_SIZE, &range)
+                .map_err(|errno| self.why_not_allocated(errno, len))?;
+        }
+        Ok(())
+    }
+
+    /// The same where the file system does not tell what is missing: it may be all, and is asked for.
+    fn fill_unseen(&self, len: u64) -> Result<()> {
+        let stat = rustix::fs::fstat(&self.file)
+            .map_err(|errno| Error::from_io("fstat", &self.path, errno.into()))?;
+        let allocated = match stat.st_blocks as u64 * 512 >= len {
+            // Hardly anything is missing.
+            true => self.in_pieces(FallocateFlags::KEEP_SIZE, 0..len),
+            false => self.fallocate(FallocateFlags::KEEP_SIZE, &(0..len)),
         };
-        match allocated {
-            Ok(()) => Ok(()),
-            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Err(full()),
-            Err(Errno::OPNOTSUPP) => Err(Error::Unsupported {
-                path: self.path.clone(),
-                what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
-            }),
-            Err(errno) => Err(Error::from_io("fallocate", &self.path, errno.into())),
+        allocated.map_err(|errno| self.why_not_allocated(errno, len))
+    }
+
+    /// Bytes that the file system could give to anybody.
+    fn free_bytes(&self) -> Result<u64> {
+        let stat = retry_on_intr(|| rustix::fs::fstatfs(&self.file))
+            .map_err(|errno| Error::from_io("fstatfs", &self.path, errno.into()))?;
+        Ok((stat.f_bfree as u64).saturating_mul(stat.f_bsize as u64))
+    }
+
+    fn fallocate(&self, flags: FallocateFlags, range: &Range<u64>) -> Result<(), Errno> {
+        retry_on_intr(|| rustix::fs::fallocate(&self.file, flags, range.start, range.end - range.start))
+    }
+
+    /// `fallocate` of a range in which there are blocks already. XFS wants as much room as it is asked for all the
+    /// same, and so it is asked for less at a time where there is not so much.
+    fn in_pieces(&self, flags: FallocateFlags, mut range: Range<u64>) -> Result<(), Errno> {
+        let mut most = range.end - range.start;
+        while !range.is_empty() {
+            let piece = range.start..range.end.min(range.start.saturating_add(most));
+            match self.fallocate(flags, &piece) {
+                Ok(()) => range.start = piece.end,
+                Err(Errno::NOSPC) if most > PAGE as u64 => most = (most / 2).next_multiple_of(PAGE as u64),
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is there once more, which makes the file system give it blocks of its own.
+    fn rewrite(&self, range: Range<u64>, len: u64) -> Result<()> {
+        self.check_limit(range.end)?;
+        let mut bytes = vec![0; 1 << 16];
+        let mut at = range.start;
+        while at < range.end {
+            let piece = &mut bytes[..(range.end - at).min(1 << 16) as usize];
+            self.file.read_exact_at(piece, at).map_err(|error| Error::from_io("pread", &self.path, error))?;
+            self.file.write_all_at(piece, at).map_err(|error| self.why_not_written("pwrite", error, len))?;
+            at += piece.len() as u64;
+        }
+        self.file.sync_all().map_err(|error| self.why_not_written("fsync", error, len))
+    }
+
+    fn why_not_written(&self, op: &'static str, error: io::Error, len: u64) -> Error {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => self.full(len),
+            _ => Error::from_io(op, &self.path, error),
         }
     }
 
+    fn full(&self, needed: u64) -> Error {
+        Error::DiskFull { path: self.path.clone(), needed }
+    }
+
+    fn why_not_allocated(&self, errno: Errno, needed: u64) -> Error {
+        match errno {
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => self.full(needed),
+            Errno::OPNOTSUPP => Error::Unsupported {
+                path: self.path.clone(),
+                what: "the file system has no fallocate, so a full disk could not be told in time; use ext4, XFS or another that has it",
+            },
+            errno => Error::from_io("fallocate", &self.path, errno.into()),
+        }
+    }
+
+    /// Refuses to write beyond the limit on the size of files, where the kernel sends SIGXFSZ, which ends the
+    /// process (setrlimit(2)), also inside of a file that is longer.
+    fn check_limit(&self, to: u64) -> Result<()> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if limit.is_some_and(|limit| to > limit) { Err(self.full(to)) } else { Ok(()) }
+    }
+
+    /// Gives a file that ends at `from` real blocks up to `to`, and that length. On failure it may be longer than
+    /// it was.
+    pub(crate) fn lengthen(&self, from: usize, to: usize) -> Result<()> {
+        let (from, to) = (from as u64, to as u64);
+        self.check_limit(to)?;
+        // Of what is missing, and no more: XFS wants room for all that it is asked for.
+        self.fallocate(FallocateFlags::empty(), &(from..to))
+            .map_err(|errno| self.why_not_allocated(errno, to))
+    }
+
     /// Extends the file from `from` to `to` bytes with real blocks, durably, or leaves it as it was.
-    pub(crate) fn extend(&self, from: usize, to: usize) -> Result<()> {
-        if let Err(error) = self.allocate(to, true) {
+    fn extend(&self, from: usize, to: usize) -> Result<()> {
+        if let Err(error) = self.lengthen(from, to) {
             // A full disk may have lengthened the file in part (ext4 does).
             let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
             return Err(error);
         }
         self.sync().map_err(|error| Error::Poisoned { reason: error.to_string() })
+    }
+
+    /// Lets the file and its mapping grow to `to` bytes, durably, or leaves both as they were.
+    pub(crate) fn grow(&self, map: &Map, to: usize, flags: MapFlags) -> Result<()> {
+        let from = map.len();
+        self.extend(from, to)?;
+        map.extend_file(to, &self.file, flags).map_err(|error| {
+            let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
+            Error::from_io("mmap", &self.path, error)
+        })
+    }
+
+    /// Lets the blocks of a new, empty file be written where they are, where the file system would write each
+    /// change to a new place otherwise: btrfs does, and a page that is changed on a full disk is a signal then
+    /// (btrfs(5), "NODATACOW"; ioctl_iflags(2), `FS_NOCOW_FL`).
+    pub(crate) fn write_in_place(&self) -> Result<()> {
+        let stat = retry_on_intr(|| rustix::fs::fstatfs(&self.file))
+            .map_err(|errno| Error::from_io("fstatfs", &self.path, errno.into()))?;
+        if stat.f_type as u64 & 0xffff_ffff != BTRFS {
+            return Ok(());
+        }
+        rustix::fs::ioctl_getflags(&self.file)
+            .and_then(|flags| rustix::fs::ioctl_setflags(&self.file, flags | IFlags::NOCOW))
+            .map_err(|errno| Error::from_io("FS_IOC_SETFLAGS", &self.path, errno.into()))
     }
 
     /// The word at this offset, read without mapping it.

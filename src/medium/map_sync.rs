@@ -103,14 +103,11 @@ impl MediumImpl for MapSync {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.file.extend(self.map.len(), len)?;
-        self.map
-            .extend_file(len, &self.file.file, FLAGS)
-            .map_err(|error| Error::from_io("mmap", &self.file.path, error))
+        self.file.grow(&self.map, len, FLAGS)
     }
 
     fn allocate(&self) -> Result<()> {
-        self.file.allocate(self.map.len(), false)
+        self.file.fill(self.map.len())
     }
 
     fn shutdowns(&self) -> Option<Shutdowns> {

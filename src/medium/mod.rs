@@ -43,6 +43,7 @@ mod emulated;
 mod extents;
 mod file;
 mod folder;
+mod gaps;
 mod health;
 mod map;
 mod map_sync;

@@ -109,18 +109,14 @@ impl MediumImpl for PageCache {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        match self.file.extend(self.map.len(), len) {
-            Ok(()) => {}
-            Err(Error::Poisoned { reason }) => return Err(self.fail(reason)),
-            Err(error) => return Err(error),
+        match self.file.grow(&self.map, len, MapFlags::SHARED) {
+            Err(Error::Poisoned { reason }) => Err(self.fail(reason)),
+            other => other,
         }
-        self.map
-            .extend_file(len, &self.file.file, MapFlags::SHARED)
-            .map_err(|error| Error::from_io("mmap", &self.file.path, error))
     }
 
     fn allocate(&self) -> Result<()> {
-        self.file.allocate(self.map.len(), false)
+        self.file.fill(self.map.len())
     }
 
     fn settle(&self) -> Result<bool> {

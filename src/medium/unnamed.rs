@@ -101,7 +101,8 @@ impl Unnamed {
             Err(errno) => return Err(Error::from_io("open", &this.folder, errno.into())),
         };
         let mut file = OpenFile::from_file(File::from(fd), path, Access::Write)?;
-        file.allocate(len, true)?;
+        file.write_in_place()?;
+        file.lengthen(0, len)?;
         file.len = len;
         file.exact_len = len as u64;
         Ok((this, file))

@@ -29,6 +29,7 @@ fn the_other_process() {
         "meet the limit on files" => space::meet_the_limit_on_files(&folder),
         "meet the limit on open files" => space::meet_the_limit_on_open_files(&folder),
         "meet the limit on address space" => settings::meet_the_limit_on_address_space(&folder),
+        "grow without address space" => space::grow_without_address_space(&folder),
         other => panic!("no such job: {other}"),
     }
 }

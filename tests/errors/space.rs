@@ -155,6 +155,35 @@ pub fn meet_the_limit_on_files(folder: &Folder) {
     write_history(&mut bank, 2 * MIB).expect("it may grow so far");
 }
 
+/// The file is lengthened before it is mapped so far.
+#[test]
+fn growth_that_can_not_be_mapped_leaves_the_file_as_long_as_it_was() {
+    let folder = Folder::new();
+    bank(&folder.join("x"));
+    child::run_after("true", false, "grow without address space", &folder);
+    open::<Bank, PageCache>(&folder.join("x")).expect("good");
+}
+
+pub fn grow_without_address_space(folder: &Folder) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let path = folder.join("x");
+    let mut bank = open::<Bank, PageCache>(&path).expect("good");
+    let (usage, bytes) = (bank.usage().expect("good"), std::fs::read(&path).expect("there"));
+    let whole = getrlimit(Resource::As);
+    let used = std::fs::read_to_string("/proc/self/statm").expect("procfs");
+    let pages: u64 = used.split(' ').next().and_then(|pages| pages.parse().ok()).expect("pages come first");
+    // Enough for everything but the memory to grow by.
+    let little = pages * rustix::param::page_size() as u64 + 8 * MIB;
+    setrlimit(Resource::As, Rlimit { current: Some(little), ..whole }).expect("less than it was");
+    let result = write_history(&mut bank, 32 * MIB);
+    setrlimit(Resource::As, whole).expect("it was allowed before");
+    assert_error!(result.expect_err("no address space"), Error::Io { op: "mmap", .. });
+    assert_eq!(path.metadata().expect("there").len(), bank.len());
+    assert!(std::fs::read(&path).expect("there") == bytes, "nothing was changed");
+    assert_eq!(bank.usage().expect("good"), usage);
+    write_history(&mut bank, 32 * MIB).expect("it grows where it may");
+}
+
 #[test]
 fn a_limit_on_open_files_leaves_nothing_behind() {
     let folder = Folder::new();
