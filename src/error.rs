@@ -106,7 +106,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process, or another `Region` of this one, has the file open.
-    #[error("{}: the region is open in another process or elsewhere in this one; close it there first (if its process has ended, one that it forked while it was opening the region may hold the lock: `fuser` or `lsof` names it, and it lets go when it ends or starts another program)", .path.display())]
+    #[error("{}: the region is open in another process or elsewhere in this one; close it there first (`fuser -v` names who has it: it may be a child that was forked while the region was being opened)", .path.display())]
     Locked {
         /// The path that was given.
         path: PathBuf,

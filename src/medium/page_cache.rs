@@ -360,12 +360,9 @@ mod tests {
     #[test]
     fn hugetlbfs_is_refused_for_what_it_is_and_not_for_what_it_lacks() {
         let huge = MemoryFileSystem::Hugetlbfs;
-        let allowed = Options::new().allow_memory_file_system(huge);
+        let (default, allowed) = (Options::new(), Options::new().allow_memory_file_system(huge));
         let check = |len, options| check_memory_file_system(Path::new("x"), huge, len, 2 << 20, options);
-        assert!(matches!(
-            check(4 << 20, &Options::new()),
-            Err(Error::MemoryFileSystem { name: "hugetlbfs", .. })
-        ));
+        assert!(matches!(check(4 << 20, &default), Err(Error::MemoryFileSystem { name: "hugetlbfs", .. })));
         assert!(check(4 << 20, &allowed).is_ok());
         let refused = check((4 << 20) + PAGE, &allowed).unwrap_err();
         assert!(matches!(refused, Error::Unsupported { .. }) && refused.to_string().contains("huge pages"));

@@ -303,3 +303,70 @@ pub(crate) fn sweep(target: &Entry, file: &OpenFile) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::medium::PAGE;
+    use crate::medium::calls::{self, Call};
+    use crate::region::Options;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::PathBuf;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap()
+    }
+
+    fn inode(path: &Path) -> u64 {
+        path.metadata().unwrap().ino()
+    }
+
+    fn new_file(path: &Path) -> (Unnamed, OpenFile) {
+        Unnamed::create(Entry::at(path).unwrap(), PAGE, 0o600, |_| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn a_new_file_is_synced_then_named_and_then_its_folder_is_synced() {
+        let folder = folder();
+        let path = folder.path().join("x");
+        let (unnamed, file) = new_file(&path);
+        let (named, calls) = calls::during(|| unnamed.name(&file));
+        named.unwrap();
+        let order = [Call::Sync(inode(&path)), Call::Link("x".into()), Call::Sync(inode(folder.path()))];
+        assert_eq!(calls, order);
+    }
+
+    /// Where the file system has no unnamed files.
+    #[test]
+    fn so_is_one_that_had_a_hidden_name() {
+        let folder = folder();
+        let path = folder.path().join("x");
+        let mut unnamed = Unnamed { target: Entry::at(&path).unwrap(), hidden: None };
+        let fd = unnamed.open_hidden(OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600)).unwrap();
+        let file = OpenFile::from_file(File::from(fd), &path, Access::Write).unwrap();
+        let (named, calls) = calls::during(|| unnamed.name(&file));
+        named.unwrap();
+        let order = [Call::Sync(inode(&path)), Call::Rename("x".into()), Call::Sync(inode(folder.path()))];
+        assert_eq!(calls, order);
+    }
+
+    #[test]
+    fn a_replaced_file_is_kept_durably_before_it_loses_its_name_and_the_folder_is_synced_last() {
+        let (folder, other) = (folder(), folder());
+        let (path, kept): (PathBuf, PathBuf) = (folder.path().join("x"), other.path().join("kept"));
+        std::fs::write(&path, [0; PAGE]).unwrap();
+        let old = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        let own = old.entry().unwrap();
+        let keep = Kept::at(&kept, &old, &own).unwrap();
+        let (unnamed, new) = Unnamed::replacing(own, &old, PAGE, |_| Ok(())).unwrap();
+        let (replaced, calls) = calls::during(|| unnamed.replace(&new, &old, Some(&keep)));
+        replaced.unwrap();
+        assert_eq!((inode(&path), inode(&kept)), (new.stat.st_ino, old.stat.st_ino));
+        let hidden = |call: &Call| matches!(call, Call::Link(name) if is_hidden_name(name, b".x."));
+        let [file, link, keeping, one, back, rename, last] = &calls[..] else { panic!("{calls:?}") };
+        assert_eq!([file, keeping], [&Call::Sync(inode(&path)), &Call::Sync(inode(other.path()))]);
+        assert_eq!([link, rename], [&Call::Link("kept".into()), &Call::Rename("x".into())]);
+        assert!(hidden(one) && hidden(back), "{calls:?}");
+        assert_eq!(*last, Call::Sync(inode(folder.path())));
+    }
+}
