@@ -5,7 +5,7 @@
 //! given, and everything afterwards is asked of that folder.
 
 use super::calls::{self, Call};
-use super::file::{folder_of, why_not_free};
+use super::file::folder_of;
 use super::folder;
 use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,7 +32,9 @@ impl Entry {
         let name = match path.file_name() {
             Some(name) if !bytes.ends_with(b"/") && !bytes.ends_with(b"/.") => name.to_os_string(),
             // The path of a folder, whether there is one or not.
-            _ if path.exists() => return Err(why_not_free(path)),
+            _ if path.exists() => {
+                return Err(Error::NotAFile { path: path.to_path_buf(), found: "a folder" });
+            }
             _ => return Err(Error::from_io("open", path, Errno::NOENT.into())),
         };
         let folder = folder_of(path);
@@ -83,6 +85,12 @@ impl Entry {
     /// The file or symbolic link of this name.
     pub(crate) fn lstat(&self) -> Result<Stat, Errno> {
         rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// What the symbolic link of this name says.
+    pub(crate) fn read_link(&self) -> Option<PathBuf> {
+        let target = rustix::fs::readlinkat(&self.folder, &self.name, Vec::new()).ok()?;
+        Some(OsStr::from_bytes(target.to_bytes()).into())
     }
 
     pub(crate) fn open(&self, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {

@@ -363,12 +363,18 @@ fn why_not_opened(path: &Path, errno: Errno) -> Error {
     }
 }
 
-/// The typed error for what stands where a new region is to be.
-pub(crate) fn why_not_free(path: &Path) -> Error {
-    match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::RegularFile) => Error::Exists { path: path.to_path_buf() },
-        Ok(kind) => Error::NotAFile { path: path.to_path_buf(), found: called(kind) },
-        Err(errno) => why_not_opened(path, errno),
+/// The typed error for what stands where a new file is to be.
+pub(crate) fn why_not_free(entry: &Entry) -> Error {
+    let path = entry.path().to_path_buf();
+    match entry.stat().map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::RegularFile) => Error::Exists { path },
+        Ok(kind) => Error::NotAFile { path, found: called(kind) },
+        Err(Errno::NOENT) => match entry.read_link() {
+            Some(target) => Error::DanglingSymlink { path, target },
+            // It was there a moment ago.
+            None => Error::Exists { path },
+        },
+        Err(errno) => Error::from_io("open", &path, errno.into()),
     }
 }
 

@@ -69,7 +69,7 @@ impl Unnamed {
         check: impl FnOnce(&OpenFile) -> Result<()>,
     ) -> Result<(Self, OpenFile)> {
         if target.lstat().is_ok() {
-            return Err(why_not_free(target.path()));
+            return Err(why_not_free(&target));
         }
         let path = target.path().to_path_buf();
         Self::beside(target, &path, len, mode, check)
@@ -220,7 +220,7 @@ impl Kept {
         let same_folder = same_file(&self.0.folder_stat()?, &own.folder_stat()?);
         match is_old && !(same_folder && self.0.name() == own.name()) {
             true => Ok(false),
-            false => Err(why_not_free(self.0.path())),
+            false => Err(why_not_free(&self.0)),
         }
     }
 
