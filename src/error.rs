@@ -106,7 +106,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process, or another `Region` of this one, has the file open.
-    #[error("{}: the region is open in another process or elsewhere in this one; close it there first", .path.display())]
+    #[error("{}: the region is open in another process or elsewhere in this one; close it there first (`fuser -v` names who has it: it may be a child that was forked while the region was being opened)", .path.display())]
     Locked {
         /// The path that was given.
         path: PathBuf,
@@ -231,6 +231,14 @@ pub enum Error {
     NotDax {
         /// The path that was given.
         path: PathBuf,
+    },
+    /// The device-DAX device is given to file systems (famfs), and no program can map it.
+    #[error("{}: this device is in the hands of the driver `{driver}`, which lets a file system use it and no program map it; use a file on that file system (famfs), or give the device back with `daxctl reconfigure-device --mode=devdax`", .path.display())]
+    DeviceMode {
+        /// The device.
+        path: PathBuf,
+        /// The driver that it is bound to.
+        driver: String,
     },
     /// `MAP_SYNC` is granted, and the kernel does not say that the memory survives a power failure.
     #[error("{}: the kernel names no persistence domain for this memory ({looked_at}): it may be DRAM made to look like persistent memory; use `PageCache`, or vouch for it with `Options::assume_persistence_domain`", .path.display())]
@@ -423,7 +431,7 @@ impl fmt::Debug for Error {
             Io, NotFound, NoFolder, DanglingSymlink, Exists, PermissionDenied, ReadOnly, NotAFile,
             WorldWritable, OtherOwner, SymlinkLoop, Locked, NotARegion, DeviceInUse, NewerFormat,
             SchemaMismatch, SameSchema, Truncated, Damaged, TooSmall, TooLarge, BadMappingLength,
-            PartOutside, PartsOverlap, BadOption, NotDax, NoPersistenceDomain, BadBlocks,
+            PartOutside, PartsOverlap, BadOption, NotDax, DeviceMode, NoPersistenceDomain, BadBlocks,
             UnsafeShutdown, NoFlushInstruction, MemoryFileSystem, Unsupported, DiskFull,
             AddressSpace, HeapFull, BadLength, JournalFull, LogFull, UsedUp, Orphaned, Aborted,
             OtherProcess, Poisoned, NotWrittenBack, OutcomeUnknown, Other

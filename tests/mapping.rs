@@ -343,6 +343,40 @@ fn parts_of_two_threads_are_synced_whoever_fences_first() {
     }
 }
 
+unsafe extern "C" {
+    fn mincore(address: *mut std::ffi::c_void, len: usize, pages: *mut u8) -> i32;
+}
+
+/// Whether the page that begins with this byte is in memory (mincore(2)).
+fn is_in_memory(byte: &u8) -> bool {
+    let mut page = 0_u8;
+    let address = std::ptr::from_ref(byte).cast_mut().cast();
+    // SAFETY: it reads no memory at the address, and writes one byte for one page.
+    assert_eq!(unsafe { mincore(address, 4096, &mut page) }, 0);
+    page & 1 == 1
+}
+
+/// After a write-back that failed, the kernel may take pages for clean that the device does not have. A region says
+/// in its bytes 1024 to 1031 whether it was closed; in a raw mapping these are the caller's, whatever they hold.
+#[test]
+fn a_raw_mapping_is_read_from_the_device_anew_whatever_it_holds() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("x");
+    for byte in [0, 1] {
+        let file = std::fs::File::create(&path).unwrap();
+        file.write_all_at(&[byte; 64 << 10], 0).unwrap();
+        file.sync_all().unwrap();
+        let kind = rustix::fs::fstatfs(&file).unwrap().f_type as u64;
+        if kind == 0x0102_1994 {
+            return eprintln!("not run: a tmpfs has no device");
+        }
+        std::fs::read(&path).unwrap();
+        let mapping = map(&path).unwrap();
+        let found = (0..64 << 10).step_by(4096).filter(|&at| is_in_memory(&mapping.bytes()[at])).count();
+        assert_eq!(found, 0, "of 16 pages, where all bytes are {byte}");
+    }
+}
+
 #[test]
 fn a_missing_file_is_not_made_by_open() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@
 
 use super::Mapping;
 use crate::error::{Error, Result};
-use crate::medium::{FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable, same_file};
+use crate::medium::{Entry, FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable, same_file};
 use crate::region::Options;
 use crate::region::create::is_device;
 use std::panic::Location;
@@ -126,6 +126,7 @@ impl Options {
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
         medium.allocate()?;
         settle(&medium, Location::caller())?;
+        medium.file().lock_by_mapping();
         Ok(Mapping::on(medium))
     }
 
@@ -156,14 +157,17 @@ impl Options {
         first: impl FnOnce(&mut Mapping<M>) -> Result<()>,
     ) -> Result<Mapping<M>> {
         self.check()?;
-        let (path, len) = (path.as_ref(), check_len(len)?);
-        if is_device(path) {
+        let len = check_len(len)?;
+        // Looked up once: `first` may change the working directory.
+        let entry = Entry::at(path.as_ref())?;
+        if is_device(&entry) {
             return Err(Error::Unsupported {
-                path: path.to_path_buf(),
+                path: entry.path().to_path_buf(),
                 what: "a device can't be made, it is there already; open it and write your format into it",
             });
         }
-        let (unnamed, file) = Unnamed::create(path, len, self.file_mode())?;
+        let (unnamed, file) =
+            Unnamed::create(entry, len, self.file_mode(), |file| M::check_place(file, len, self))?;
         file.check_bad_blocks(self)?;
         // Held, so that no other file can get its inode's number.
         let (stat, held) = (file.stat, file.hold()?);
@@ -178,6 +182,7 @@ impl Options {
         // What `first` left unflushed too, also where the kernel's sync leaves it in the CPU's cache.
         settle(mapping.medium(), Location::caller())?;
         unnamed.name(mapping.medium().file())?;
+        mapping.medium().file().lock_by_mapping();
         Ok(mapping)
     }
 
@@ -198,7 +203,8 @@ pub(crate) fn check_len(len: u64) -> Result<usize> {
 /// Makes durable what an earlier process left visible.
 #[track_caller]
 pub(crate) fn settle<M: Medium>(medium: &M, origin: Origin) -> Result<()> {
-    if !medium.settle()? {
+    // No word of the file says that it was closed: all of it is the caller's.
+    if !medium.settle(None)? {
         let map = medium.map();
         medium.flush(map.pointer(0).as_ptr(), map.len(), origin);
         medium.fence_at_open(origin)?;

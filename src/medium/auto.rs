@@ -92,12 +92,17 @@ impl MediumImpl for Auto {
     fn shutdowns(&self) -> Option<Shutdowns> {
         each!(self, medium => medium.shutdowns())
     }
-    fn settle(&self) -> Result<bool> {
-        each!(self, medium => medium.settle())
+    fn settle(&self, closed: Option<usize>) -> Result<bool> {
+        each!(self, medium => medium.settle(closed))
     }
 }
 
 impl FileMediumImpl for Auto {
+    // MapSync is not granted on any of those file systems.
+    fn check_place(file: &OpenFile, len: usize, options: &Options) -> Result<()> {
+        PageCache::check_place(file, len, options)
+    }
+
     fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
         match MapSync::attach(file, options) {
             Ok(medium) => Ok(Auto::MapSync(medium)),

@@ -92,7 +92,7 @@ impl MediumImpl for Emulated {
         Ok(())
     }
 
-    fn settle(&self) -> Result<bool> {
+    fn settle(&self, _: Option<usize>) -> Result<bool> {
         Ok(false)
     }
 }

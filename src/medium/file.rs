@@ -2,15 +2,19 @@
 //!
 //! Everything that the kernel can answer here becomes a typed error, and nothing is changed before a file
 //! is known to be ours. A lock belongs to the open file, which a child of `fork` shares with its parent: so
-//! only the process that opened a file unlocks it.
+//! only the process that opened a file unlocks it, and once the region is open no descriptor refers to the open
+//! file that has the lock, but the mapping alone.
 
+use super::calls::{self, Call};
+use super::entry::Entry;
 use super::gaps::Gaps;
 use super::sysfs::Sysfs;
 use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
 use crate::region::Options;
-use rustix::fs::{FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
 use std::fs::File;
@@ -18,6 +22,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Magic numbers of `statfs(2)`.
 const TMPFS: u64 = 0x0102_1994;
@@ -56,7 +61,10 @@ impl Access {
 /// A file or device that is open and locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
+    /// What is worked with. It has no lock where `lock` is apart.
     pub file: File,
+    /// The open file that has the lock, until the mapping alone keeps it; see [`OpenFile::lock_by_mapping`].
+    lock: Mutex<Option<File>>,
     pub path: PathBuf,
     /// Size in bytes, rounded down to whole pages.
     pub len: usize,
@@ -79,14 +87,30 @@ impl OpenFile {
     /// Between opening and locking, another process may have put another file under the name, and the lock
     /// would be one of a file that nobody finds again. So the name is looked at once more, under the lock.
     pub(crate) fn open(path: &Path, access: Access, options: &Options) -> Result<Self> {
+        Self::open_in(CWD, path, path, access, options)
+    }
+
+    /// The same for a name in a folder that was looked up before.
+    pub(crate) fn open_entry(entry: &Entry, access: Access, options: &Options) -> Result<Self> {
+        Self::open_in(entry.folder(), Path::new(entry.name()), entry.path(), access, options)
+    }
+
+    /// Opens `name` in `folder`; `path` is what errors call it.
+    fn open_in(
+        folder: BorrowedFd<'_>,
+        name: &Path,
+        path: &Path,
+        access: Access,
+        options: &Options,
+    ) -> Result<Self> {
         let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         for _ in 0..ATTEMPTS {
-            let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+            let fd = retry_on_intr(|| rustix::fs::openat(folder, name, flags, Mode::empty()))
                 .map_err(|errno| why_not_opened(path, errno))?;
             let file = Self::from_file(File::from(fd), path, access)?;
-            if file.is_at(path)? {
+            if file.is_found(rustix::fs::statat(folder, name, AtFlags::empty()))? {
                 file.check_owner(options)?;
-                return Ok(file);
+                return Ok(file.with_lock_apart(access));
             }
         }
         Err(Error::Locked { path: path.to_path_buf() })
@@ -109,12 +133,47 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Whether `path` leads to this file.
-    pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
-        match rustix::fs::stat(path) {
+    /// Whether this name leads to this file.
+    pub(crate) fn is_entry(&self, entry: &Entry) -> Result<bool> {
+        self.is_found(entry.stat())
+    }
+
+    /// Whether what a name leads to is this file.
+    fn is_found(&self, found: Result<Stat, Errno>) -> Result<bool> {
+        match found {
             Ok(stat) => Ok(same_file(&stat, &self.stat)),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::from_io("stat", path, errno.into())),
+            Err(errno) => Err(Error::from_io("stat", &self.path, errno.into())),
+        }
+    }
+
+    /// The name of this file, with no symbolic link on the way to it.
+    pub(crate) fn entry(&self) -> Result<Entry> {
+        let own = self.path.canonicalize().map_err(|error| Error::from_io("realpath", &self.path, error))?;
+        Entry::at(&own)
+    }
+
+    /// Opens the file once more, without a lock, and works with that from now on. Where it can't be opened twice,
+    /// as with a mode that forbids it, there is one open file as before.
+    pub(crate) fn with_lock_apart(mut self, access: Access) -> Self {
+        let lock = self.lock.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        if let Ok(fd) = retry_on_intr(|| rustix::fs::open(&own, flags, Mode::empty())) {
+            *lock = Some(std::mem::replace(&mut self.file, File::from(fd)));
+        }
+        self
+    }
+
+    /// Lets the mapping alone keep the lock, from when the region is open until its memory is unmapped.
+    ///
+    /// A lock belongs to the open file (flock(2)), and that stays as long as a descriptor or a mapping refers to it
+    /// (Linux `mm/mmap.c`, `vm_file`). A child of `fork` has all descriptors of its parent, and would keep the lock
+    /// of a parent that was killed; the mapping it does not have (madvise(2), `MADV_DONTFORK`).
+    pub(crate) fn lock_by_mapping(&self) {
+        // What lies in one page of the kernel's is mapped anew when it grows, by a file without the lock.
+        if self.len >= rustix::param::page_size() {
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 
@@ -142,6 +201,7 @@ impl OpenFile {
         let len = usize::try_from(exact_len).unwrap_or(usize::MAX) & !(PAGE - 1);
         Ok(OpenFile {
             file,
+            lock: Mutex::new(None),
             path: path.to_path_buf(),
             len,
             exact_len,
@@ -172,7 +232,8 @@ impl OpenFile {
         let align = if self.device { self.sysfs.device_dax_align(self.dev) } else { None };
         let map = Map::reserve_aligned(max_len.max(self.len), align.unwrap_or(HUGE).max(HUGE))
             .map_err(MapError::Other)?;
-        match map.extend_file(self.len, &self.file, flags) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        match map.extend_file(self.len, lock.as_ref().unwrap_or(&self.file), flags) {
             Ok(()) => Ok(map),
             Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
                 // mmap(2): MAP_SYNC that the file system can't give; EINVAL where MAP_SHARED_VALIDATE
@@ -348,7 +409,9 @@ impl OpenFile {
     /// (posix_fadvise(2), "POSIX_FADV_DONTNEED").
     pub(crate) fn forget_cache(&self) -> Result<()> {
         rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed)
-            .map_err(|errno| Error::from_io("posix_fadvise", &self.path, errno.into()))
+            .map_err(|errno| Error::from_io("posix_fadvise", &self.path, errno.into()))?;
+        calls::note(|| Call::Forget(self.stat.st_ino));
+        Ok(())
     }
 
     /// Keeps the file's inode from being another's, as long as this exists.
@@ -361,9 +424,15 @@ impl OpenFile {
         if self.device {
             return Ok(());
         }
-        retry_on_intr(|| rustix::fs::fsync(&self.file))
-            .map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
+        sync(&self.file).map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
     }
+}
+
+/// `fsync` of a file or folder.
+pub(crate) fn sync(file: impl AsFd) -> Result<(), Errno> {
+    retry_on_intr(|| rustix::fs::fsync(&file))?;
+    calls::note(|| Call::Sync(rustix::fs::fstat(&file).map_or(0, |stat| stat.st_ino)));
+    Ok(())
 }
 
 /// Whether both are the same file.
@@ -407,12 +476,18 @@ fn why_not_opened(path: &Path, errno: Errno) -> Error {
     }
 }
 
-/// The typed error for what stands where a new region is to be.
-pub(crate) fn why_not_free(path: &Path) -> Error {
-    match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::RegularFile) => Error::Exists { path: path.to_path_buf() },
-        Ok(kind) => Error::NotAFile { path: path.to_path_buf(), found: called(kind) },
-        Err(errno) => why_not_opened(path, errno),
+/// The typed error for what stands where a new file is to be.
+pub(crate) fn why_not_free(entry: &Entry) -> Error {
+    let path = entry.path().to_path_buf();
+    match entry.stat().map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::RegularFile) => Error::Exists { path },
+        Ok(kind) => Error::NotAFile { path, found: called(kind) },
+        Err(Errno::NOENT) => match entry.read_link() {
+            Some(target) => Error::DanglingSymlink { path, target },
+            // It was there a moment ago.
+            None => Error::Exists { path },
+        },
+        Err(errno) => Error::from_io("open", &path, errno.into()),
     }
 }
 
@@ -423,7 +498,8 @@ impl Drop for OpenFile {
         }
         // Closing alone would not do: while another thread of this process is between fork and exec, its child
         // has the open file too, and the lock belongs to that (flock(2)).
-        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+        let lock = self.lock.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = rustix::fs::flock(lock.as_ref().unwrap_or(&self.file), FlockOperation::Unlock);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The names in a folder.
 
+use rustix::fd::OwnedFd;
 use rustix::fs::{Dir, Mode, OFlags};
 use rustix::io::retry_on_intr;
 use std::ffi::{OsStr, OsString};
@@ -12,6 +13,11 @@ use std::path::Path;
 pub(crate) fn names(folder: &Path) -> Vec<OsString> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(fd) = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())) else { return Vec::new() };
+    names_in(fd)
+}
+
+/// The same for a folder that is open.
+pub(crate) fn names_in(fd: OwnedFd) -> Vec<OsString> {
     let Ok(dir) = Dir::new(fd) else { return Vec::new() };
     dir.map_while(Result::ok)
         .map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_os_string())

@@ -96,6 +96,11 @@ impl OpenFile {
         self.sysfs.shutdowns(self.dev, self.device)
     }
 
+    /// The driver of a device-DAX device that can't be mapped.
+    pub(crate) fn foreign_dax_driver(&self) -> Option<String> {
+        if self.device { self.sysfs.foreign_dax_driver(self.dev) } else { None }
+    }
+
     /// Lets the memory controllers write out their own buffers.
     pub(crate) fn deep_flush(&self) -> Result<()> {
         if !self.device {

@@ -114,7 +114,7 @@ impl MediumImpl for MapSync {
         self.shutdowns
     }
 
-    fn settle(&self) -> Result<bool> {
+    fn settle(&self, _: Option<usize>) -> Result<bool> {
         // fsync writes back the lines of every page that was dirtied through a DAX mapping (Linux `fs/dax.c`,
         // `dax_writeback_mapping_range`), also by a process that is gone; a device has no fsync.
         self.file.sync()?;
@@ -129,8 +129,18 @@ impl MediumImpl for MapSync {
 const FLAGS: MapFlags = MapFlags::SHARED_VALIDATE.union(MapFlags::SYNC);
 
 impl FileMediumImpl for MapSync {
+    fn check_place(file: &OpenFile, _: usize, _: &Options) -> Result<()> {
+        match file.memory_file_system()? {
+            Some(_) => Err(Error::NotDax { path: file.path.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
         let result = (|| {
+            if let Some(driver) = file.foreign_dax_driver() {
+                return Err(Error::DeviceMode { path: file.path.clone(), driver });
+            }
             let map = match file.map(options.reserve(file.len), FLAGS) {
                 Ok(map) => map,
                 Err(MapError::NotSupported) => return Err(Error::NotDax { path: file.path.clone() }),
@@ -192,9 +202,31 @@ mod tests {
             if let Some(text) = text {
                 tree.file(&format!("{DISK}/dax/write_cache"), text);
             }
-            assert_eq!(medium(&tree, MemoryController, false).settle().unwrap(), flushes, "{text:?}");
-            assert!(medium(&tree, CpuCache, false).settle().unwrap(), "no cache is to be flushed");
-            assert!(!medium(&tree, MemoryController, true).settle().unwrap(), "a device has no fsync");
+            assert_eq!(medium(&tree, MemoryController, false).settle(None).unwrap(), flushes, "{text:?}");
+            assert!(medium(&tree, CpuCache, false).settle(None).unwrap(), "no cache is to be flushed");
+            assert!(!medium(&tree, MemoryController, true).settle(None).unwrap(), "a device has no fsync");
+        }
+    }
+
+    /// A device in famfs mode has no `mmap`; the file that stands in for it here has one.
+    #[test]
+    fn a_device_in_famfs_mode_is_refused_with_its_driver() {
+        let tree = Tree::new();
+        let region = "devices/ndbus0/region3/dax3.1/dax3.0";
+        tree.link("dev/char/252:1", region).link(&format!("{region}/driver"), "bus/dax/drivers/fsdev_dax");
+        let path = tree.0.path().join("file");
+        let refused = |auto| {
+            std::fs::write(&path, [0; PAGE]).unwrap();
+            let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+            (file.device, file.dev, file.sysfs) = (true, (252, 1), tree.sysfs());
+            match auto {
+                true => Auto::attach(file, &Options::new()).map(drop),
+                false => MapSync::attach(file, &Options::new()).map(drop),
+            }
+        };
+        for auto in [false, true] {
+            let Err(Refused { error, .. }) = refused(auto) else { panic!("it can't be mapped") };
+            assert!(matches!(&error, Error::DeviceMode { driver, .. } if driver == "fsdev_dax"), "{error}");
         }
     }
 }

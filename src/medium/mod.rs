@@ -39,7 +39,9 @@
 //! hidden, so that nobody but the engine can call them.
 
 mod auto;
+mod calls;
 mod emulated;
+mod entry;
 mod extents;
 mod file;
 mod folder;
@@ -55,6 +57,7 @@ mod unnamed;
 pub use crate::flush::Instruction;
 pub use auto::Auto;
 pub use emulated::Emulated;
+pub(crate) use entry::Entry;
 pub(crate) use file::{Access, OpenFile, same_file};
 pub use health::Health;
 pub(crate) use map::{Map, PAGE};
@@ -62,7 +65,7 @@ pub use map_sync::MapSync;
 pub use page_cache::PageCache;
 pub use snapshot::Snapshot;
 pub(crate) use sysfs::Shutdowns;
-pub(crate) use unnamed::{Unnamed, check_keep, sweep};
+pub(crate) use unnamed::{Kept, Unnamed, sweep};
 
 use crate::error::{Error, Result};
 use crate::flush::Route;
@@ -204,7 +207,10 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 
     /// Makes durable what an earlier process left visible. `false`: this medium can't, and the reader must
     /// flush what it reads.
-    fn settle(&self) -> Result<bool>;
+    ///
+    /// `closed` is the offset of a word that is zero if the last user closed the file cleanly, so that no
+    /// write-back of it can have failed unseen; `None` where nothing in the file says so.
+    fn settle(&self, closed: Option<usize>) -> Result<bool>;
 
     /// Whether the explorer watches: where changes come from is noted for it, and recovery must announce what it
     /// reads. The calls below do nothing otherwise.
@@ -293,6 +299,12 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
 pub(crate) trait FileMediumImpl: MediumImpl {
     /// What the file is to be opened for.
     const ACCESS: Access = Access::Write;
+
+    /// Refuses a file of `len` bytes that is to be made on this file system, before anything is allocated: there
+    /// may be no room for it, and that would not be the reason.
+    fn check_place(_file: &OpenFile, _len: usize, _options: &Options) -> Result<()> {
+        Ok(())
+    }
 
     /// Maps an open and locked file. On failure the file comes back, for another medium to try.
     #[expect(clippy::result_large_err, reason = "made once, when a region is opened")]

@@ -88,7 +88,7 @@ impl MediumImpl for Snapshot {
         self.file.shutdowns()
     }
 
-    fn settle(&self) -> Result<bool> {
+    fn settle(&self, _: Option<usize>) -> Result<bool> {
         Ok(true)
     }
 }

@@ -530,7 +530,7 @@ impl MediumImpl for Recorder {
         Some(Shutdowns { count: self.state().machine.shutdowns(), memory: 0 })
     }
 
-    fn settle(&self) -> Result<bool> {
+    fn settle(&self, _: Option<usize>) -> Result<bool> {
         let mut state = self.state();
         if state.settle == Settle::Flush {
             return Ok(false);

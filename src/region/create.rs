@@ -6,12 +6,12 @@ use super::options::region_len;
 use super::{Options, Region, block, object, schema};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::medium::{Access, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
+use crate::medium::{Access, Entry, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
 use crate::persistent::Persistent;
 use crate::tx::Engine;
 use crate::tx::journal::Journal;
+use rustix::fs::FileType;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::unix::fs::FileTypeExt;
 use std::panic::Location;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
@@ -44,44 +44,59 @@ pub(crate) fn create<R: Persistent, M: FileMedium + Writable>(
     root: R,
     options: &Options,
 ) -> Result<Region<R, M>> {
+    create_at(Entry::at(path)?, len, root, options)
+}
+
+/// The same for a name in a folder that was looked up before.
+#[track_caller]
+pub(crate) fn create_at<R: Persistent, M: FileMedium + Writable>(
+    entry: Entry,
+    len: u64,
+    root: R,
+    options: &Options,
+) -> Result<Region<R, M>> {
     let (layout, text) = plan::<R>(options.journal(), new_id());
-    if is_device(path) {
-        return create_on_device(path, len, root, options, layout, &text);
+    if is_device(&entry) {
+        return create_on_device(&entry, len, root, options, layout, &text);
     }
     let len = region_len(len, layout.min_len())?;
-    let (unnamed, file) = Unnamed::create(path, len, options.file_mode())?;
+    let (unnamed, file) =
+        Unnamed::create(entry, len, options.file_mode(), |file| M::check_place(file, len, options))?;
     file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
+    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, false))
 }
 
-/// Whether there is a character device at `path`.
-pub(crate) fn is_device(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device())
+/// Whether this name leads to a character device.
+pub(crate) fn is_device(entry: &Entry) -> bool {
+    let kind = entry.stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind == Ok(FileType::CharacterDevice)
 }
 
 #[track_caller]
 fn create_on_device<R: Persistent, M: FileMedium + Writable>(
-    path: &Path,
+    entry: &Entry,
     len: u64,
     root: R,
     options: &Options,
     layout: Layout,
     text: &str,
 ) -> Result<Region<R, M>> {
-    let file = OpenFile::open(path, Access::Write, options)?;
+    let file = OpenFile::open_entry(entry, Access::Write, options)?;
     if len > file.exact_len {
-        return Err(Error::DiskFull { path: path.to_path_buf(), needed: len });
+        return Err(Error::DiskFull { path: file.path.clone(), needed: len });
     }
     region_len(file.exact_len, layout.min_len())?;
     file.check_bad_blocks(options)?;
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     if medium.map().load(0) == MAGIC {
-        return Err(Error::DeviceInUse { path: path.to_path_buf() });
+        return Err(Error::DeviceInUse { path: entry.path().to_path_buf() });
     }
     let engine = build(&medium, layout, text, root, Location::caller())?;
+    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, false))
 }
 

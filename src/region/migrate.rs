@@ -7,8 +7,8 @@ use super::options::region_len;
 use super::{Options, Region, create, schema};
 use crate::error::{Error, Result};
 use crate::medium::{
-    Access, FileMedium, FileMediumImpl, MediumImpl, OpenFile, Snapshot, Unnamed, Writable, check_keep,
-    same_file, sweep,
+    Access, FileMedium, FileMediumImpl, Kept, MediumImpl, OpenFile, Snapshot, Unnamed, Writable, same_file,
+    sweep,
 };
 use crate::persistent::Persistent;
 use std::panic::Location;
@@ -41,19 +41,23 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     }
     let (file, is_new) = compare(file, &text, options)?;
     if is_new {
-        sweep(&file);
+        if let Ok(own) = file.entry() {
+            sweep(&own, &file);
+        }
         return open_file(file, options);
     }
     // As in `open`: what a failed write-back may take away again is not read.
     file.sync()?;
     let old: Region<A, Snapshot> = open_file(file, options)?;
-    if let Some(keep) = options.kept_old() {
-        check_keep(old.medium.file(), keep)?;
-    }
+    // Each path is looked up here, and not again: `root` and `fill` may change the working directory. A symbolic
+    // link stays, and what it leads to is replaced.
+    let own = old.medium.file().entry()?;
+    let keep = options.kept_old().map(|keep| Kept::at(keep, old.medium.file(), &own)).transpose()?;
 
-    sweep(old.medium.file());
+    sweep(&own, old.medium.file());
     let len = region_len(len, layout.min_len())?;
-    let (unnamed, file) = Unnamed::replacing(old.medium.file(), len)?;
+    let (unnamed, file) =
+        Unnamed::replacing(own, old.medium.file(), len, |file| M::check_place(file, len, options))?;
     file.check_bad_blocks(options)?;
     let (stat, id) = (file.stat, layout.region_id);
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
@@ -65,7 +69,8 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     // The id too, because a file that is gone leaves its inode's number to another.
     let is_own = same_file(&file.stat, &stat) && new.engine.layout.region_id == id;
     assert!(is_own, "`fill` exchanged the region for another one");
-    unnamed.replace(file, old.medium.file(), options.kept_old())?;
+    unnamed.replace(file, old.medium.file(), keep.as_ref())?;
+    file.lock_by_mapping();
     Ok(new)
 }
 

@@ -39,7 +39,15 @@ use verify::{Overlay, Walk};
 /// into a `RwLock` for many readers and one writer.
 ///
 /// A child of `fork` has no memory of the region (`MADV_DONTFORK`, madvise(2)), so that it dies by a signal where
-/// it reads or changes the region; dropping it there does nothing, and the lock stays with the parent.
+/// it reads or changes the region; dropping it there does nothing. The lock is the parent's, and goes with it: once the
+/// region is open, the mapping alone keeps it, which the child does not have. A child that another thread forks *while*
+/// the region is being opened, or whose parent may open the file once only (a mode without the owner's own rights), has
+/// the lock too, until it ends or starts another program: then a region whose process was killed is
+/// [`Error::Locked`] for as long as that child lives.
+///
+/// Values have no checksum: what the device itself lost or changed, a write that it acknowledged and never made above
+/// all, is found by open only where it spoils the structure ("What it doesn't promise" in the book). And where the file
+/// system is shut down under the mapping, or the device fails to read a page, the kernel sends `SIGBUS`.
 ///
 /// ```
 /// # use indelible::{Persistent, Region, Word, medium::Auto};

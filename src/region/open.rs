@@ -28,6 +28,7 @@ pub(crate) fn open_file<R: Persistent, M: FileMedium>(
     let medium: M = attach(file, options)?;
     let exact_len = medium.file().exact_len;
     let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())?;
+    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, recovered))
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let (map, path) = (medium.map(), medium.path());
 
     // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
-    let durable = medium.settle()?;
+    let durable = medium.settle(Some(super::layout::IN_USE))?;
     medium.announce(0, 8);
     if map.load(0) == super::layout::MAGIC {
         // The magic was stored last: what it leads to must be durable.

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::{Region, create, heap};
 use crate::error::{Error, Result};
-use crate::medium::{Emulated, FileMedium, MemoryFileSystem, PersistenceDomain, Writable};
+use crate::medium::{Emulated, Entry, FileMedium, MemoryFileSystem, OpenFile, PersistenceDomain, Writable};
 use crate::persistent::Persistent;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -197,7 +197,8 @@ impl Options {
     }
 
     /// Lets [`Region::migrate`] keep the old file under this name, which must be free and on the same file
-    /// system. It has the name before the new file takes its place.
+    /// system. It has the name before the new file takes its place. A relative path is looked up when `migrate` is
+    /// called, before its closures run.
     ///
     /// ```
     /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
@@ -352,18 +353,20 @@ impl Options {
         root: impl FnOnce() -> R,
     ) -> Result<Region<R, M>> {
         self.check()?;
-        let path = path.as_ref();
-        match super::open::open(path, self) {
+        // Looked up once: `root` may change the working directory.
+        let entry = Entry::at(path.as_ref())?;
+        let open = || super::open::open_file(OpenFile::open_entry(&entry, M::ACCESS, self)?, self);
+        match open() {
             Err(Error::NotFound { .. }) => {}
             // A device that was never used, or was being made into a region when the power failed: the magic
             // comes last. Anything else on a device may be wanted.
             Err(Error::NotARegion { found, .. })
-                if found.iter().all(|&byte| byte == 0) && super::create::is_device(path) => {}
+                if found.iter().all(|&byte| byte == 0) && super::create::is_device(&entry) => {}
             other => return other,
         }
-        match super::create::create(path, len, root(), self) {
+        match super::create::create_at(entry.clone(), len, root(), self) {
             // Another process was faster.
-            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => super::open::open(path, self),
+            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => open(),
             other => other,
         }
     }

@@ -61,6 +61,25 @@ fn a_memory_file_system_is_refused_by_map_sync_too() {
     }
 }
 
+/// It would have been refused for want of room otherwise, with the advice to make some.
+#[test]
+fn a_memory_file_system_is_refused_before_room_is_looked_for() {
+    let Some(folder) = Folder::in_memory() else {
+        return note("/dev/shm is not a tmpfs: memory file systems were not tried");
+    };
+    const MUCH: u64 = 1 << 39;
+    let path = folder.join("new");
+    // SAFETY: the file is the test's own, and tests run one at a time.
+    let page_cache = unsafe { Options::new().create::<_, PageCache>(&path, MUCH, empty_bank()) };
+    assert_error!(page_cache.map(drop).unwrap_err(), Error::MemoryFileSystem { name: "tmpfs", .. });
+    // SAFETY: as above.
+    let auto = unsafe { Options::new().create_mapping::<Auto>(&path, MUCH, |_| Ok(())) };
+    assert_error!(auto.map(drop).unwrap_err(), Error::MemoryFileSystem { name: "tmpfs", .. });
+    // SAFETY: as above.
+    let map_sync = unsafe { Options::new().create::<_, MapSync>(&path, MUCH, empty_bank()) };
+    assert_error!(map_sync.map(drop).unwrap_err(), Error::NotDax { .. });
+}
+
 #[test]
 fn a_memory_file_system_is_refused_unless_it_is_asked_for_by_name() {
     let Some(folder) = Folder::in_memory() else {

@@ -93,6 +93,10 @@ fn by_hand() -> Vec<(&'static str, Error)> {
             Error::NoPersistenceDomain { path: path(), looked_at: "/sys/dev/block/259:0".to_string() },
         ),
         (
+            "by hand: a device in famfs mode",
+            Error::DeviceMode { path: path(), driver: "fsdev_dax".to_string() },
+        ),
+        (
             "by hand: bad blocks in the file",
             Error::BadBlocks { path: path(), ranges: vec![0x8000..0x8200, 0x20000..0x21000] },
         ),

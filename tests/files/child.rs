@@ -1,6 +1,6 @@
 //! Cases that need another process: this test binary again, with one test that does nothing by itself.
 
-use crate::{kill, locks, race};
+use crate::{kill, locks, paths, race};
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -17,6 +17,8 @@ fn the_other_process() {
     match job.to_str().unwrap_or_default() {
         "migrate" => kill::migrate_in_a_child(&path),
         "fork" => locks::fork_in_a_child(&path),
+        "orphan" => locks::leave_an_orphan(&path),
+        "change-folders" => paths::change_folders_in_a_child(&path),
         "exchange" => race::exchange_for_ever(&path),
         other => panic!("no such job: {other}"),
     }
@@ -57,6 +59,12 @@ impl Running {
         drop(self.child.stdin.take());
         self.output.for_each(drop);
         self.child.wait().expect("it is ours").success()
+    }
+
+    /// What it prints next.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        self.output.next().expect("it says more").expect("a text")
     }
 
     /// `SIGKILL`.

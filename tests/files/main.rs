@@ -4,6 +4,7 @@ mod child;
 mod kill;
 mod locks;
 mod migrate;
+mod paths;
 mod race;
 mod snapshot;
 mod support;

@@ -27,6 +27,10 @@ impl Default for Sysfs {
     }
 }
 
+/// The driver whose device-DAX devices can be mapped (`drivers/dax/device.c`). That of a device in famfs mode has no
+/// `mmap` (`drivers/dax/fsdev.c`), and one that is used as ordinary memory has no device at all (`drivers/dax/kmem.c`).
+const MAPPABLE: &str = "device_dax";
+
 /// What was found out about a domain, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
@@ -56,6 +60,13 @@ impl Sysfs {
     pub(crate) fn device_dax_align(&self, dev: (u32, u32)) -> Option<usize> {
         let align = fs::read_to_string(self.device("char", dev).join("align")).ok()?.trim().parse().ok()?;
         usize::is_power_of_two(align).then_some(align)
+    }
+
+    /// The driver of a device-DAX device, where it is another than the one whose devices programs can map.
+    pub(crate) fn foreign_dax_driver(&self, dev: (u32, u32)) -> Option<String> {
+        let driver = fs::canonicalize(self.device("char", dev).join("driver")).ok()?;
+        let name = driver.file_name()?.to_str()?;
+        (name != MAPPABLE).then(|| name.to_string())
     }
 
     /// The persistence domain of the memory behind a block device (`char` false) or a device-DAX device.

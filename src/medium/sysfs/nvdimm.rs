@@ -7,7 +7,8 @@
 //! `drivers/nvdimm/region_devs.c` (`mappings`, `mappingN` as `nmemX,START,SIZE`; `badblocks`; `resource`, for
 //! root only; `deep_flush`, which shows 0 where there is nothing to do and takes a 1 where there is);
 //! `drivers/acpi/nfit/core.c` (`nfit/dirty_shutdown`, only where the firmware has such a count) and
-//! `Documentation/ABI/testing/sysfs-bus-nfit` (`nfit/id`). PMDK reads the same through libndctl
+//! `Documentation/ABI/testing/sysfs-bus-nfit` (`nfit/id`); `drivers/cxl/pmem.c` (`cxl/dirty_shutdown`, only where
+//! the device has such a count and can be told to keep it, and `cxl/id`, its serial number). PMDK reads the same through libndctl
 //! (`src/libpmem2/badblocks_ndctl.c`, `usc_ndctl.c`, `deep_flush_linux.c`).
 
 use super::{Sysfs, below};
@@ -55,9 +56,10 @@ impl Sysfs {
         let (mut count, mut identities) = (0_u64, Xxh3::new());
         for index in 0..modules {
             let mapping = read(&region.join(format!("mapping{index}")))?;
-            let module = self.root.join("bus/nd/devices").join(mapping.split(',').next()?).join("nfit");
-            count = count.saturating_add(read(&module.join("dirty_shutdown"))?.parse().ok()?);
-            identities.update(read(&module.join("id"))?.as_bytes());
+            let module = self.root.join("bus/nd/devices").join(mapping.split(',').next()?);
+            let (dirty, id) = module_shutdowns(&module)?;
+            count = count.saturating_add(dirty);
+            identities.update(id.as_bytes());
             identities.update(b"\n");
         }
         (modules > 0).then(|| Shutdowns { count, memory: identities.digest() })
@@ -78,6 +80,15 @@ impl Sysfs {
         let inside = device.ancestors().take_while(|folder| folder.starts_with(&self.root));
         inside.filter(|folder| is_region(folder)).map(Path::to_path_buf).next()
     }
+}
+
+/// The folders of a module in which its driver puts its attributes.
+const DRIVERS: [&str; 2] = ["nfit", "cxl"];
+
+/// A module's count, and what identifies it.
+fn module_shutdowns(module: &Path) -> Option<(u64, String)> {
+    let driver = DRIVERS.map(|driver| module.join(driver)).into_iter().find(|driver| driver.is_dir())?;
+    Some((read(&driver.join("dirty_shutdown"))?.parse().ok()?, read(&driver.join("id"))?))
 }
 
 /// `nd_region_create` names them so.

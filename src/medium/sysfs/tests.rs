@@ -228,3 +228,53 @@ fn the_deep_flush_of_a_device_is_its_regions() {
     assert_eq!(tree.sysfs().deep_flush((252, 1), true), Some(expected));
     assert_eq!(tree.sysfs().deep_flush((8, 0), false), None);
 }
+
+/// A region of two CXL memory devices, as `drivers/cxl/pmem.c` shows them: the serial number in decimal.
+fn cxl() -> Tree {
+    let tree = Tree::new();
+    let region = "devices/platform/ACPI0017:00/root0/nvdimm-bridge0/ndbus0/region5";
+    tree.file(&format!("{region}/mappings"), "2\n")
+        .file(&format!("{region}/mapping0"), "nmem4,0,268435456,0\n")
+        .file(&format!("{region}/mapping1"), "nmem5,0,268435456,1\n")
+        .file(&format!("{region}/persistence_domain"), "memory_controller\n")
+        .file("bus/nd/devices/nmem4/cxl/dirty_shutdown", "5\n")
+        .file("bus/nd/devices/nmem4/cxl/id", "4660\n")
+        .file("bus/nd/devices/nmem4/cxl/provider", "pmem0\n")
+        .file("bus/nd/devices/nmem5/cxl/dirty_shutdown", "0\n")
+        .file("bus/nd/devices/nmem5/cxl/id", "4661\n")
+        .file("bus/nd/devices/nmem5/cxl/provider", "pmem1\n")
+        .link("dev/block/259:7", &format!("{region}/pfn5.0/block/pmem5"))
+        .link("dev/char/252:7", &format!("{region}/dax5.0/dax5.0"));
+    tree
+}
+
+#[test]
+fn cxl_memory_has_an_unsafe_shutdown_count_too() {
+    let tree = cxl();
+    let found = tree.sysfs().shutdowns((259, 7), false).expect("both devices have one");
+    assert_eq!(found.count, 5);
+    assert_eq!(tree.sysfs().shutdowns((252, 7), true), Some(found));
+    tree.file("bus/nd/devices/nmem5/cxl/dirty_shutdown", "1\n");
+    let later = tree.sysfs().shutdowns((259, 7), false).unwrap();
+    assert_eq!((later.count, later.memory), (6, found.memory));
+    // Another device is another memory; one that can't count has no attribute, and then nothing is known.
+    tree.file("bus/nd/devices/nmem5/cxl/id", "4662\n");
+    assert_ne!(tree.sysfs().shutdowns((259, 7), false).unwrap().memory, found.memory);
+    fs::remove_file(tree.0.path().join("bus/nd/devices/nmem4/cxl/dirty_shutdown")).unwrap();
+    assert_eq!(tree.sysfs().shutdowns((259, 7), false), None);
+}
+
+#[test]
+fn a_device_that_only_file_systems_may_use_is_known_by_its_driver() {
+    let tree = cxl();
+    let device = fs::canonicalize(tree.0.path().join("dev/char/252:7")).unwrap();
+    // As before Linux 5.1: no driver is named.
+    assert_eq!(tree.sysfs().foreign_dax_driver((252, 7)), None);
+    for (driver, foreign) in [("device_dax", None), ("fsdev_dax", Some("fsdev_dax".to_string()))] {
+        let _ = fs::remove_file(device.join("driver"));
+        let to = tree.0.path().join("bus/dax/drivers").join(driver);
+        fs::create_dir_all(&to).unwrap();
+        symlink(to, device.join("driver")).unwrap();
+        assert_eq!(tree.sysfs().foreign_dax_driver((252, 7)), foreign);
+    }
+}

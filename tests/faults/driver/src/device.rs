@@ -17,9 +17,13 @@ fn text(error: impl std::fmt::Display) -> String {
 pub fn run(step: &str, folder: &Path) -> Checked {
     let path = folder.join("region");
     match step {
-        "prepare" => bank::fixture(&path).and_then(Bank::close).map_err(text),
+        "prepare" => {
+            bank::fixture(&path).and_then(Bank::close).and_then(|()| raw::make(folder)).map_err(text)
+        }
         "fill" => crate::disk::fill(&folder.join("filler")),
         "lone" | "record" | "publish" | "close" => fail(step, &path),
+        "raw" => raw::fail(folder),
+        "check-raw" => raw::show(folder),
         "check" => {
             let bank = bank::open(&path).map_err(text)?;
             println!("state: {:?}", state(&bank)?);
@@ -65,4 +69,54 @@ fn fail(what: &str, path: &Path) -> Checked {
     println!("state: {:?}", state(&bank)?);
     // It was shown, and so it must stay.
     bank.close().map_err(text)
+}
+
+/// A raw mapping. Where a region has its in-use mark, this file has zeros, which say nothing.
+mod raw {
+    use super::{Checked, ask_for, text};
+    use indelible::mapping::Mapping;
+    use indelible::medium::PageCache;
+    use indelible::{Error, Result};
+    use std::path::Path;
+
+    const LEN: u64 = 64 << 10;
+    /// A word of it, and another page's.
+    const WORDS: [std::ops::Range<usize>; 2] = [0..8, 0x8000..0x8008];
+
+    fn open(folder: &Path) -> Result<Mapping<PageCache>> {
+        // SAFETY: the file is in a folder of this run's own.
+        unsafe { Mapping::open(folder.join("raw")) }
+    }
+
+    fn write(mapping: &mut Mapping<PageCache>, value: u64) -> Result<()> {
+        let [one, other] = mapping.parts(WORDS)?;
+        Mapping::fence([one.store(value), other.store(value)]).map(drop)
+    }
+
+    pub fn make(folder: &Path) -> Result<()> {
+        // SAFETY: as above.
+        let mut mapping = unsafe { Mapping::create(folder.join("raw"), LEN, |_| Ok(()))? };
+        write(&mut mapping, 1)?;
+        mapping.close()
+    }
+
+    pub fn show(folder: &Path) -> Checked {
+        let mapping = open(folder).map_err(text)?;
+        println!("state: {:?}", WORDS.map(|word| mapping.bytes()[word].to_vec()));
+        mapping.close().map_err(text)
+    }
+
+    pub fn fail(folder: &Path) -> Checked {
+        let mut mapping = open(folder).map_err(text)?;
+        ask_for("sick")?;
+        match write(&mut mapping, 2) {
+            Err(error @ Error::Poisoned { .. }) => println!("# raw: {error}"),
+            Err(error) => return Err(format!("not poisoned: {error}")),
+            Ok(()) => return Err("it succeeds on a failed disk".to_string()),
+        }
+        drop(mapping);
+        ask_for("well")?;
+        // In the same kernel, whose page cache has what the device never took.
+        show(folder)
+    }
 }

@@ -88,8 +88,8 @@ fn parse(log: &str, folder: &str) -> (Vec<Call>, usize) {
 
 fn label(name: &str, args: &str) -> String {
     let path = args.split('"').nth(1).map(|path| match path {
-        "" => "folder".to_string(),
-        path if path.starts_with("/.") => "temporary".to_string(),
+        "" | "." => "folder".to_string(),
+        path if path.trim_start_matches('/').starts_with('.') => "temporary".to_string(),
         path => path.trim_start_matches('/').to_string(),
     });
     let flag = |flags: &[(&str, &str)]| {
