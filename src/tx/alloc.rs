@@ -301,6 +301,12 @@ impl Engine {
     fn allocate<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<usize> {
         loop {
             if let Some(at) = self.heap.allocate(size, align) {
+                if self.heap.is_low()
+                    && let Err(error) = self.refill(medium, size, align)
+                {
+                    self.heap.free(at, size, align);
+                    return Err(error);
+                }
                 self.own(at, size, align);
                 return Ok(at);
             }

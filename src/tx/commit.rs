@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
 use crate::region::block::{self, Extent, Header};
-use crate::region::heap::{self, Heap};
+use crate::region::heap::{self, Footprint, Heap};
 use crate::region::layout::{IN_USE, Layout};
 
 /// The least step in which a region grows, in bytes.
@@ -38,6 +38,9 @@ pub(crate) struct Engine {
     doomed: Vec<Block>,
     /// Scratch: the words that the commit changes in this transaction's own blocks.
     own_changes: Vec<Change>,
+    /// Why the region did not grow when this transaction found its heap low: it may take of the reserve then, and
+    /// must give as much back.
+    low: Option<Error>,
     poison: Option<String>,
 }
 
@@ -80,6 +83,7 @@ impl Engine {
             freed: Vec::new(),
             doomed: Vec::new(),
             own_changes: Vec::new(),
+            low: None,
             poison: None,
         }
     }
@@ -125,6 +129,19 @@ impl Engine {
 
     pub(crate) fn free(&mut self, at: usize, info: &'static TypeInfo) {
         self.freed.push(Freed { at, info });
+    }
+
+    /// The heap is low: the region grows, or the transaction must give back what it takes.
+    #[cold]
+    pub(super) fn refill<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<()> {
+        while self.low.is_none() && self.heap.is_low() {
+            match self.grow(medium, size, align) {
+                Ok(()) => {}
+                Err(full @ (Error::HeapFull { .. } | Error::DiskFull { .. })) => self.low = Some(full),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
     }
 
     /// Makes room for at least one more object of this size.
@@ -206,6 +223,9 @@ impl Engine {
         if !self.freed.is_empty() {
             self.collect_doomed(medium.map());
         }
+        if self.low.is_some() {
+            self.check_reserve()?;
+        }
         if !self.rings.is_empty() {
             self.prepare_frames(medium);
         }
@@ -251,6 +271,19 @@ impl Engine {
         match self.journal.commit(medium, &mut self.pending, origin) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.outcome_unknown(error)),
+        }
+    }
+
+    /// A transaction that took of the heap's reserve gives as much back.
+    #[cold]
+    fn check_reserve(&mut self) -> Result<()> {
+        let footprints = |blocks: &'_ [Block]| {
+            let blocks = blocks.to_vec().into_iter();
+            blocks.filter_map(|block| Footprint::of(block.at, block.size, block.align))
+        };
+        match self.heap.is_paid_for(footprints(&self.owned), footprints(&self.doomed)) {
+            true => Ok(()),
+            false => self.low.take().map_or(Ok(()), Err),
         }
     }
 
@@ -346,6 +379,7 @@ impl Engine {
         self.owned.clear();
         self.freed.clear();
         self.doomed.clear();
+        self.low = None;
     }
 
     /// Retires the journal and marks the region as closed, durably.
