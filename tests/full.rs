@@ -1,9 +1,9 @@
 //! A region that is full: everything in it can be removed, in any order, and what is removed makes room. A removal
 //! copies a node before it frees one, so it needs room when there is none; an insert must not have taken it.
 
-use indelible::collections::{BTreeMap, HashMap};
+use indelible::collections::{BTreeMap, HashMap, Log};
 use indelible::medium::Emulated;
-use indelible::{Error, Options, Persistent, Region, Result, Tx};
+use indelible::{Error, Link, Options, Persistent, Region, Result, Tx, Word};
 
 type Of<R> = Region<R, Emulated>;
 
@@ -103,6 +103,9 @@ fn all_can_be_removed<R: Map>(scattered: bool) {
     for pages in SIZES {
         let (mut region, keys) = full::<R>(pages, scattered);
         empties(&mut region, &keys, &format!("{pages} pages, oldest first"));
+        if !pages.is_multiple_of(5) {
+            continue;
+        }
         let (mut region, mut keys) = full::<R>(pages, scattered);
         let mut random = pages;
         keys.sort_by_cached_key(|_| next(&mut random));
@@ -120,7 +123,7 @@ fn expires<R: Map>() {
             while is_full(&insert(&mut region, newest)) {
                 assert!(remove(&mut region, oldest).expect("a removal is never refused"), "{oldest}");
                 (oldest, removed) = (oldest + 1, removed + 1);
-                assert!(removed < 200, "{pages} pages: no room after {removed} removals");
+                assert!(removed < keys.len() / 4, "{pages} pages: no room after {removed} removals");
             }
             newest += 1;
         }
@@ -149,4 +152,75 @@ tests! {
     a_full_tree_of_words_lets_its_oldest_go: expires::<BTreeMap<u64, u64>>();
     a_full_tree_of_slices_lets_its_oldest_go: expires::<BTreeMap<u64, [u8]>>();
     a_full_hash_map_lets_its_oldest_go: expires::<HashMap<u64, [u8; 100]>>();
+}
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Item {
+    number: Word<u64>,
+    next: Link<Item>,
+    bytes: [u8; 400],
+}
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Shelf {
+    items: Link<Item>,
+    log: Log,
+}
+
+fn shelf(pages: u64) -> Of<Shelf> {
+    let options = Options::new().max_len(pages * 4096).journal_words(16);
+    let mut region = options.emulated(pages * 4096, Shelf { items: Link::null(), log: Log::new() }).unwrap();
+    region.transact(|tx, root| root.log.create(tx, 8 << 10)).expect("room for a log");
+    while region.transact(|tx, root| root.log.append(tx, &[1; 100]).map(drop)).is_ok() {}
+    region
+}
+
+/// Puts items in front until there is no room, and answers how many.
+fn fill(region: &mut Of<Shelf>) -> u64 {
+    let put = |region: &mut Of<Shelf>, number| {
+        region.transact(|tx, root| {
+            let mut item =
+                tx.alloc(Item { number: Word::new(number), next: Link::null(), bytes: [1; 400] })?;
+            tx.attach(&mut item, |item| &item.next, tx.take(&root.items));
+            tx.publish(&root.items, tx.persist(item)?);
+            Ok(())
+        })
+    };
+    (0..).take_while(|&number| !is_full(&put(region, number))).count() as u64
+}
+
+#[test]
+fn in_a_full_region_objects_are_rewritten_and_logs_get_smaller_but_not_larger() {
+    for pages in SIZES {
+        let mut region = shelf(pages);
+        let count = fill(&mut region);
+        for round in 0..20 {
+            region
+                .transact(|tx, root| {
+                    let mut copy = tx.rewrite(tx.take(&root.items).expect("an item"))?;
+                    copy.fields().bytes[0] += 1;
+                    tx.publish(&root.items, tx.persist(copy)?);
+                    Ok(())
+                })
+                .unwrap_or_else(|error| panic!("{pages} pages, round {round}: {error}"));
+        }
+        assert_eq!(fill(&mut region), 0, "what was rewritten takes no more room");
+        // A log's front is given up in place, and its memory too is given back after it was copied.
+        let larger = region.transact(|tx, root| root.log.resize(tx, 64 << 10));
+        assert!(is_full(&larger));
+        region
+            .transact(|tx, root| {
+                root.log.truncate_front(tx, root.log.next_seq() - 20);
+                Ok(())
+            })
+            .expect("a truncation changes words");
+        region
+            .transact(|tx, root| root.log.resize(tx, 4 << 10))
+            .unwrap_or_else(|error| panic!("{pages} pages: {error}"));
+        let left = fill(&mut region);
+        let items = std::iter::successors(region.root().items.get(), |item| item.next.get());
+        assert_eq!(items.count() as u64, count + left);
+    }
 }

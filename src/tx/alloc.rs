@@ -220,7 +220,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         let size = T::byte_len(old.pointer());
         let count = if info.counted() { size / info.size } else { 1 };
         let at = self.block(info, count, size, origin)?;
-        self.count(-1); // one handle goes, one comes
+        self.owned(old.address()); // one handle goes, one comes
         let map = self.medium.map();
         let old_at = old.address() - map.address();
         // SAFETY: the object is not written to as long as the transaction runs.
@@ -285,7 +285,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         self.medium.begin(extent, origin);
         object::write_header(self.medium.map(), at, count, info);
         drop(engine);
-        self.count(1);
+        self.opened(self.medium.map().address() + at, origin);
         Ok(at)
     }
 

@@ -6,6 +6,7 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
+use super::handles::Handles;
 use super::journal::{AbortOnPanic, Change, Journal, Rule};
 use super::pending::Pending;
 use super::ring::Staging;
@@ -30,6 +31,8 @@ pub(crate) struct Engine {
     pub pending: Pending,
     /// What is appended to logs.
     pub rings: Staging,
+    /// Where its handles were made.
+    pub(super) handles: Handles,
     /// Blocks that this transaction allocated.
     owned: Vec<Block>,
     /// Trees that it frees.
@@ -79,6 +82,7 @@ impl Engine {
             journal,
             pending: Pending::default(),
             rings: Staging::default(),
+            handles: Handles::default(),
             owned: Vec::new(),
             freed: Vec::new(),
             doomed: Vec::new(),
@@ -380,6 +384,9 @@ impl Engine {
         self.freed.clear();
         self.doomed.clear();
         self.low = None;
+        if cfg!(debug_assertions) {
+            self.handles.clear();
+        }
     }
 
     /// Retires the journal and marks the region as closed, durably.

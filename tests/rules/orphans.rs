@@ -15,7 +15,7 @@ fn orphans(transaction: impl for<'t> FnOnce(&Tx<'t, Emulated>, &'t Root) -> Resu
             assert_eq!(region.usage().expect("valid").unreached_bytes, 0, "everything has an owner");
             0
         }
-        Err(Error::Orphaned { handles }) => {
+        Err(Error::Orphaned { handles, .. }) => {
             assert_eq!(contents(&region), before, "nothing was changed");
             leaves_no_trace(&mut region, |_| {});
             handles

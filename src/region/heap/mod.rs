@@ -341,11 +341,14 @@ impl Heap {
     }
 }
 
-/// Pages of a heap of so many bytes that are kept for transactions which give back what they take: an eighth of
-/// it up to eight pages, a sixteenth if that is more, and no more than 16 MiB.
+/// Pages of a heap of so many bytes that are kept for transactions which give back what they take: a sixth of it
+/// up to 16 pages, a sixteenth if that is more, and no more than 16 MiB.
+///
+/// In a full heap each size class that a removal copies into may need a page of its own, before the pages that it
+/// copies from are empty: `tests/full.rs` finds out whether these are enough.
 fn reserve(len: usize) -> usize {
     let pages = len / PAGE;
-    (pages / 8).min(8).max(pages / 16).min(4096)
+    (pages / 6).min(16).max(pages / 16).min(4096)
 }
 
 /// Bytes behind the last slot of a page.
