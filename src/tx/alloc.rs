@@ -302,7 +302,7 @@ impl Engine {
         loop {
             if let Some(at) = self.heap.allocate(size, align) {
                 if self.heap.is_low()
-                    && let Err(error) = self.refill(medium, size, align)
+                    && let Err(error) = self.refill(medium, size)
                 {
                     self.heap.free(at, size, align);
                     return Err(error);

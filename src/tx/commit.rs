@@ -137,11 +137,16 @@ impl Engine {
 
     /// The heap is low: the region grows, or the transaction must give back what it takes.
     #[cold]
-    pub(super) fn refill<M: Medium>(&mut self, medium: &M, size: usize, align: usize) -> Result<()> {
+    pub(super) fn refill<M: Medium>(&mut self, medium: &M, size: usize) -> Result<()> {
         while self.low.is_none() && self.heap.is_low() {
-            match self.grow(medium, size, align) {
+            // By what is missing; the object has its place.
+            match self.grow(medium, self.heap.missing(), 1) {
                 Ok(()) => {}
-                Err(full @ (Error::HeapFull { .. } | Error::DiskFull { .. })) => self.low = Some(full),
+                Err(Error::HeapFull { len, max_len, .. }) => {
+                    let requested = block::extent_len(size) as u64;
+                    self.low = Some(Error::HeapFull { requested, len, max_len });
+                }
+                Err(full @ Error::DiskFull { .. }) => self.low = Some(full),
                 Err(other) => return Err(other),
             }
         }

@@ -273,6 +273,11 @@ impl Heap {
         self.units.pages() + self.empty.len() < reserve && self.free_bytes() < 2 * reserve * PAGE
     }
 
+    /// Bytes of the pages that the reserve lacks.
+    pub(crate) fn missing(&self) -> usize {
+        self.reserve.saturating_sub(self.units.pages() + self.empty.len()) * PAGE
+    }
+
     /// Whether a transaction that found the heap low may commit, because what it took is no more than what it
     /// gives back, or because the reserve is whole again after it.
     pub(crate) fn is_paid_for(
