@@ -286,10 +286,9 @@ impl Engine {
     /// A transaction that took of the heap's reserve gives as much back.
     #[cold]
     fn check_reserve(&mut self) -> Result<()> {
-        let footprints = |blocks: &'_ [Block]| {
-            let blocks = blocks.to_vec().into_iter();
-            blocks.filter_map(|block| Footprint::of(block.at, block.size, block.align))
-        };
+        fn footprints(blocks: &[Block]) -> impl Iterator<Item = Footprint> + Clone {
+            blocks.iter().filter_map(|block| Footprint::of(block.at, block.size, block.align))
+        }
         match self.heap.is_paid_for(footprints(&self.owned), footprints(&self.doomed)) {
             true => Ok(()),
             false => self.low.take().map_or(Ok(()), Err),
