@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What every fallible call of this crate answers.
@@ -309,9 +310,11 @@ pub enum Error {
         /// What the kernel answered.
         source: io::Error,
     },
-    /// No free block is large enough, and the region may not grow further.
+    /// No free block is large enough, and the region may not grow further. So that what is full can be emptied, a
+    /// part of the region (see [`Region`](crate::Region#when-it-is-full)) is for transactions only that give back
+    /// as much as they take: others get this error at their commit.
     #[error(
-        "no room for an object of {requested} bytes: the region has {len} bytes and may grow to {max_len}; free something, or open it with a larger `Options::max_len`"
+        "no room for an object of {requested} bytes: the region has {len} bytes and may grow to {max_len} (a part is kept for transactions that give back as much as they take, so that removals work); free something, or open it with a larger `Options::max_len`"
     )]
     HeapFull {
         /// The object with its block header, in bytes.
@@ -365,11 +368,15 @@ pub enum Error {
     },
     /// The closure returned `Ok` and left objects without an owner. Nothing was changed.
     #[error(
-        "{handles} object(s) were allocated or taken in this transaction and neither published, attached nor freed; do one of these with every handle (`tx.free` where it isn't wanted)"
+        "{handles} object(s) were allocated or taken in this transaction and neither published, attached nor freed{}; do one of these with every handle (`tx.free` where it isn't wanted)",
+        first_at(*.place)
     )]
     Orphaned {
         /// How many.
         handles: usize,
+        /// Where the first of them was allocated or taken. Known in builds with debug assertions: others don't
+        /// spend the time to remember it.
+        place: Option<&'static Location<'static>>,
     },
     /// A rule was broken in this transaction and its panic was caught. Nothing was changed.
     #[error(
@@ -483,6 +490,11 @@ impl Error {
             expected: expected.to_string(),
         }
     }
+}
+
+/// The first place of several, where it is known.
+fn first_at(place: Option<&Location<'_>>) -> String {
+    place.map_or_else(String::new, |place| format!(" (the first of them at {place})"))
 }
 
 /// Ranges as a text, the first few of them.

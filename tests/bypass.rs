@@ -28,7 +28,7 @@ fn orphans(attempt: impl for<'t> FnOnce(&Tx<'t, Emulated>, &'t Root) -> Result<(
         })
     });
     match result {
-        Err(Error::Orphaned { handles }) => handles,
+        Err(Error::Orphaned { handles, .. }) => handles,
         other => panic!("{other:?}"),
     }
 }

@@ -69,6 +69,20 @@ use verify::{Overlay, Walk};
 /// region.close()?;
 /// # Ok::<(), indelible::Error>(())
 /// ```
+///
+/// # When it is full
+///
+/// A removal from a map copies a node before it frees the old one, and so do [`Tx::rewrite`](crate::Tx::rewrite) and
+/// [`Log::resize`](crate::collections::Log::resize). So that a region which is full, or whose disk is, can be emptied
+/// again, a part of it is kept back for transactions that give back at least as many bytes as they take: a sixth of its pages
+/// of 4 KiB up to 16 of them, a sixteenth of a larger region, at most 16 MiB. Other transactions get
+/// [`Error::HeapFull`] or [`Error::DiskFull`] at their commit when no more is left, and nothing is changed. A region
+/// of less than six pages has no such part.
+///
+/// A page stays with the size of the objects in it (16 sizes up to a kilobyte) until all of them are gone, so that
+/// much may be free and yet nothing for an object of another size. In a full region of many small objects it
+/// may therefore take the removal of some percent of them before an insert finds room. Files never
+/// shrink; what is free is used again.
 pub struct Region<R: Persistent, M: Medium = MapSync> {
     medium: M,
     engine: Engine,

@@ -216,7 +216,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         let size = T::byte_len(old.pointer());
         let count = if info.counted() { size / info.size } else { 1 };
         let at = self.block(info, count, size, origin)?;
-        self.count(-1); // one handle goes, one comes
+        self.owned(old.address()); // one handle goes, one comes
         let map = self.medium.map();
         let old_at = old.address() - map.address();
         // SAFETY: the object is not written to as long as the transaction runs.
@@ -278,7 +278,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         self.medium.begin(extent, origin);
         object::write_header(self.medium.map(), at, count, info);
         drop(engine);
-        self.count(1);
+        self.opened(self.medium.map().address() + at, origin);
         Ok(at)
     }
 
@@ -294,6 +294,12 @@ impl Engine {
     fn allocate<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize, align: usize) -> Result<usize> {
         loop {
             if let Some(at) = self.heap.allocate(size, align) {
+                if self.heap.is_low()
+                    && let Err(error) = self.refill(medium, size)
+                {
+                    self.heap.free(at, size, align);
+                    return Err(error);
+                }
                 self.own(at, size, align);
                 return Ok(at);
             }

@@ -6,6 +6,7 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
+use super::handles::Handles;
 use super::journal::{AbortOnPanic, Change, Journal, Rule};
 use super::pending::Pending;
 use super::ring::Staging;
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
 use crate::region::block::{self, Extent, HEADER, Header};
-use crate::region::heap::{self, Heap};
+use crate::region::heap::{self, Footprint, Heap};
 use crate::region::layout::{IN_USE, Layout};
 
 /// The least step in which a region grows, in bytes.
@@ -31,6 +32,8 @@ pub(crate) struct Engine {
     pub pending: Pending,
     /// What is appended to logs.
     pub rings: Staging,
+    /// Where its handles were made.
+    pub(super) handles: Handles,
     /// Blocks that this transaction allocated.
     owned: Vec<Block>,
     /// Trees that it frees.
@@ -41,6 +44,9 @@ pub(crate) struct Engine {
     own_changes: Vec<Change>,
     /// How many fences the transactions have made.
     pub fences: Fences,
+    /// Why the region did not grow when this transaction found its heap low: it may take of the reserve then, and
+    /// must give as much back.
+    low: Option<Error>,
     poison: Option<String>,
 }
 
@@ -79,11 +85,13 @@ impl Engine {
             journal,
             pending: Pending::default(),
             rings: Staging::default(),
+            handles: Handles::default(),
             owned: Vec::new(),
             freed: Vec::new(),
             doomed: Vec::new(),
             own_changes: Vec::new(),
             fences: Fences::FIRST,
+            low: None,
             poison: None,
         }
     }
@@ -129,6 +137,24 @@ impl Engine {
 
     pub(crate) fn free(&mut self, at: usize, info: &'static TypeInfo) {
         self.freed.push(Freed { at, info });
+    }
+
+    /// The heap is low: the region grows, or the transaction must give back what it takes.
+    #[cold]
+    pub(super) fn refill<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize) -> Result<()> {
+        while self.low.is_none() && self.heap.is_low() {
+            // By what is missing; the object has its place.
+            match self.grow(medium, self.heap.missing(), 1) {
+                Ok(()) => {}
+                Err(Error::HeapFull { len, max_len, .. }) => {
+                    let requested = block::extent_len(size) as u64;
+                    self.low = Some(Error::HeapFull { requested, len, max_len });
+                }
+                Err(full @ Error::DiskFull { .. }) => self.low = Some(full),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
     }
 
     /// Makes room for at least one more object of this size.
@@ -217,6 +243,9 @@ impl Engine {
         if !self.freed.is_empty() {
             self.collect_doomed(medium.map());
         }
+        if self.low.is_some() {
+            self.check_reserve()?;
+        }
         if !self.rings.is_empty() {
             self.prepare_frames(medium);
         }
@@ -262,6 +291,18 @@ impl Engine {
         match self.journal.commit(medium, &mut self.pending, origin) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.outcome_unknown(error)),
+        }
+    }
+
+    /// A transaction that took of the heap's reserve gives as much back.
+    #[cold]
+    fn check_reserve(&mut self) -> Result<()> {
+        fn footprints(blocks: &[Block]) -> impl Iterator<Item = Footprint> + Clone {
+            blocks.iter().filter_map(|block| Footprint::of(block.at, block.size, block.align))
+        }
+        match self.heap.is_paid_for(footprints(&self.owned), footprints(&self.doomed)) {
+            true => Ok(()),
+            false => self.low.take().map_or(Ok(()), Err),
         }
     }
 
@@ -360,6 +401,10 @@ impl Engine {
         self.owned.clear();
         self.freed.clear();
         self.doomed.clear();
+        self.low = None;
+        if cfg!(debug_assertions) {
+            self.handles.clear();
+        }
     }
 
     /// Retires the journal and marks the region as closed, durably.

@@ -14,6 +14,7 @@
 
 mod alloc;
 mod commit;
+mod handles;
 pub(crate) mod journal;
 mod pending;
 mod read;
@@ -119,7 +120,10 @@ impl<'t, M: Medium> Tx<'t, M> {
         engine.check_poison()?;
         match self.open.get() {
             0 => {}
-            handles => return Err(Error::Orphaned { handles: handles.unsigned_abs() }),
+            handles => {
+                let (handles, place) = (handles.unsigned_abs(), engine.handles.first());
+                return Err(Error::Orphaned { handles, place });
+            }
         }
         engine.commit(&self.medium, origin)
     }
@@ -253,7 +257,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
         if let Some(child) = child.target(self) {
             link.cell().store(link::offset_to(slot, child), std::sync::atomic::Ordering::Relaxed);
-            self.count(-1);
+            self.owned(child);
         }
     }
 
@@ -345,10 +349,10 @@ impl<'t, M: Medium> Tx<'t, M> {
             return None;
         }
         self.set_pending(at, 0, Location::caller());
-        self.count(1);
         // SAFETY: as the transaction sees it, the slot leads to an object.
         let target = unsafe { link::target(slot.address(), offset) };
         let target = NonNull::new(target).expect("no object lies at address 0");
+        self.opened(target.addr().get(), Location::caller());
         // SAFETY: the slot was its target's only owner, and is null from now on.
         Some(unsafe { Taken::new(target) })
     }
@@ -494,7 +498,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     fn free_object<T: Target + ?Sized>(&self, object: NonNull<T>) {
         let at = object.addr().get() - self.medium.map().address();
         self.engine.borrow_mut().free(at, T::target_info());
-        self.count(-1);
+        self.owned(object.addr().get());
     }
 
     /// The offset of a slot that holds nothing.
@@ -512,7 +516,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     fn fill(&self, at: usize, slot: usize, target: Option<usize>, origin: Origin) {
         if let Some(target) = target {
             self.set_pending(at, link::offset_to(slot, target), origin);
-            self.count(-1);
+            self.owned(target);
         }
     }
 
@@ -554,8 +558,22 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
     }
 
-    fn count(&self, change: isize) {
-        self.open.set(self.open.get() + change);
+    /// There is a new handle of the object at this address, which must find an owner.
+    #[inline]
+    fn opened(&self, address: usize, origin: Origin) {
+        self.open.set(self.open.get() + 1);
+        if cfg!(debug_assertions) {
+            self.engine.borrow_mut().handles.opened(address, origin);
+        }
+    }
+
+    /// It has found one.
+    #[inline]
+    fn owned(&self, address: usize) {
+        self.open.set(self.open.get() - 1);
+        if cfg!(debug_assertions) {
+            self.engine.borrow_mut().handles.owned(address);
+        }
     }
 
     /// What the object at an address in the region says is not so.

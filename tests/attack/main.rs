@@ -121,7 +121,7 @@ fn panics<X>(f: impl FnOnce() -> X) -> String {
 
 fn orphans(result: Result<()>) -> usize {
     match result {
-        Err(Error::Orphaned { handles }) => handles,
+        Err(Error::Orphaned { handles, .. }) => handles,
         other => panic!("{other:?}"),
     }
 }

@@ -62,7 +62,7 @@ mod bugs_06_and_15 {
                     Box::leak(Box::new(made));
                     Ok(())
                 });
-                assert!(matches!(forgotten, Err(Error::Orphaned { handles: 1 })), "{forgotten:?}");
+                assert!(matches!(forgotten, Err(Error::Orphaned { handles: 1, .. })), "{forgotten:?}");
                 Ok(())
             },
             |root, _| assert_eq!(root.pair[0].get(), 0, "something was committed"),

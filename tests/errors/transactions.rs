@@ -162,18 +162,18 @@ fn handles_that_found_no_owner_are_counted() {
         drop(tx.alloc_str("dropped")?);
         Ok(())
     });
-    assert_error!(error, Error::Orphaned { handles: 1 });
+    assert_error!(error, Error::Orphaned { handles: 1, .. });
     #[expect(clippy::forget_non_drop, reason = "a handle has no `Drop`: the counter is all there is")]
     let error = aborted(&folder, &mut bank, orphaned, advice, |tx, root| {
         std::mem::forget(tx.take(&root.accounts));
         Ok(())
     });
-    assert_error!(error, Error::Orphaned { handles: 1 });
+    assert_error!(error, Error::Orphaned { handles: 1, .. });
     let error = aborted(&folder, &mut bank, orphaned, advice, |tx, _| {
         Box::leak(Box::new(tx.flush(tx.alloc_str("leaked")?)));
         Ok(())
     });
-    assert_error!(error, Error::Orphaned { handles: 1 });
+    assert_error!(error, Error::Orphaned { handles: 1, .. });
     let error =
         aborted(&folder, &mut bank, "transaction: three objects without an owner", advice, |tx, root| {
             let account = Account { id: 9, balance: Word::new(0), next: Link::null(), name: Link::null() };
@@ -182,7 +182,7 @@ fn handles_that_found_no_owner_are_counted() {
             let _accounts = tx.take(&root.accounts);
             Ok(())
         });
-    assert_error!(error, Error::Orphaned { handles: 3 });
+    assert_error!(error, Error::Orphaned { handles: 3, .. });
 }
 
 #[test]

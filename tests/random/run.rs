@@ -362,7 +362,7 @@ fn transact(
         }
         (End::Abort, Ok(Err(Error::Other(_)))) => {}
         (End::Panic, Err(payload)) if payload.is::<OnPurpose>() => {}
-        (End::Orphan, Ok(Err(Error::Orphaned { handles: 1 }))) => {}
+        (End::Orphan, Ok(Err(Error::Orphaned { handles: 1, .. }))) => {}
         (_, Err(payload)) => resume_unwind(payload),
         (end, Ok(result)) => panic!("{end:?} gave {result:?}"),
     }

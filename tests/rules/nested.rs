@@ -94,7 +94,7 @@ fn orphans_are_those_of_their_own_region() {
             let _orphan = tx.take(&root.text);
             Ok(())
         });
-        assert!(matches!(orphaned, Err(Error::Orphaned { handles: 1 })), "{orphaned:?}");
+        assert!(matches!(orphaned, Err(Error::Orphaned { handles: 1, .. })), "{orphaned:?}");
         Ok(())
     });
     assert!(result.is_ok(), "{result:?}");

@@ -15,7 +15,7 @@ fn orphans(transaction: impl for<'t> FnOnce(&Tx<'t, Emulated>, &'t Root) -> Resu
             assert_eq!(region.usage().expect("valid").unreached_bytes, 0, "everything has an owner");
             0
         }
-        Err(Error::Orphaned { handles }) => {
+        Err(Error::Orphaned { handles, .. }) => {
             assert_eq!(contents(&region), before, "nothing was changed");
             leaves_no_trace(&mut region, |_| {});
             handles
@@ -186,4 +186,55 @@ fn what_was_flushed_and_not_fenced_does_not_stop_a_commit() {
         Ok(())
     });
     assert_eq!(staged, 0);
+}
+
+/// Known in builds with debug assertions only.
+#[test]
+fn the_error_names_the_place_of_the_oldest_that_has_no_owner() {
+    fn place(error: Result<()>) -> Option<u32> {
+        match error {
+            Err(Error::Orphaned { place, .. }) => {
+                assert!(place.is_none_or(|place| place.file() == file!()));
+                place.map(|place| place.line())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let known = |line: u32| cfg!(debug_assertions).then_some(line);
+    let mut region = region();
+    let mut line = 0;
+    let allocated = region.transact(|tx, root| {
+        let (owned, freed) = (tx.persist(tx.alloc(node(4))?)?, tx.alloc(node(5))?);
+        line = line!() + 1;
+        let _forgotten = tx.alloc_slice(&[1_u8, 2])?;
+        let _younger = tx.alloc(node(6))?;
+        tx.publish(&root.empty, owned);
+        tx.free(tx.flush(freed));
+        Ok(())
+    });
+    assert_eq!(place(allocated), known(line));
+    let taken = region.transact(|tx, root| {
+        let mut parent = tx.alloc(node(4))?;
+        line = line!() + 1;
+        let taken = tx.take(&root.full);
+        tx.attach(&mut parent, |parent| &parent.left, tx.flush(tx.alloc(node(5))?));
+        tx.publish(&root.empty, tx.persist(parent)?);
+        drop(taken);
+        Ok(())
+    });
+    assert_eq!(place(taken), known(line));
+    let copied = region.transact(|tx, root| {
+        let old = tx.take(&root.full).expect("there is one");
+        line = line!() + 1;
+        let _copy = tx.rewrite(old)?;
+        Ok(())
+    });
+    assert_eq!(place(copied), known(line));
+    // What one transaction has left is forgotten with it.
+    let after = region.transact(|tx, _| {
+        line = line!() + 1;
+        drop(tx.alloc(node(4))?);
+        Ok(())
+    });
+    assert_eq!(place(after), known(line));
 }

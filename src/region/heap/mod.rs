@@ -9,6 +9,13 @@
 //! class's list; a run of units is looked for in a few bins, among the first eight runs of each, and joined
 //! with its neighbours through their tags. The exception is a large object for which there is no run: then the
 //! empty pages that were kept back return to the units, each of which a free has paid for.
+//!
+//! A page stays with its size class until all of its slots are free.
+//!
+//! Whatever frees by copying (a removal from a map copies its node first) needs room before it gives any back.
+//! So the heap knows when it [is low](Heap::is_low): when it holds less than its *reserve*, a number of whole
+//! pages. A transaction may take what is left only if it [gives as much back](Heap::is_paid_for). Nothing of
+//! that is in persistent memory.
 
 mod rebuild;
 pub(crate) mod units;
@@ -18,7 +25,7 @@ use super::block::{self, HEADER};
 use crate::medium::Map;
 pub(crate) use rebuild::Rebuild;
 use std::ops::Range;
-use units::{UNIT, Units};
+use units::{UNIT, Units, pages_in};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 pub(crate) use zeroed::{Bitmap, Zeroed};
 
@@ -91,7 +98,7 @@ impl Footprint {
             None => {
                 let start = (at.checked_sub(HEADER)?) & !(UNIT - 1);
                 let first = (start + HEADER).next_multiple_of(align);
-                (first == at).then(|| Footprint::Units(start..(at + size).next_multiple_of(UNIT)))
+                (first == at).then(|| Footprint::Units(units_of(at, size)))
             }
         }
     }
@@ -138,6 +145,12 @@ pub(crate) struct Heap {
     /// Pages that hold nothing, kept back from `units`.
     empty: Vec<u32>,
     units: Units,
+    /// See [`reserve`].
+    reserve: usize,
+    /// Bytes of all footprints.
+    used: usize,
+    /// Bytes that slots leave over at the ends of their pages.
+    tails: usize,
 }
 
 impl Heap {
@@ -157,6 +170,9 @@ impl Heap {
             partial: [NONE; CLASSES.len()],
             empty: Vec::new(),
             units: Units::new(range.end / UNIT),
+            reserve: reserve(range.len()),
+            used: 0,
+            tails: 0,
         }
     }
 
@@ -164,16 +180,22 @@ impl Heap {
     pub(crate) fn allocate(&mut self, size: usize, align: usize) -> Option<usize> {
         let (size, align) = (owned(size), align.max(block::GRANULE));
         match class_of(size, align) {
-            Some(class) => Some(self.allocate_slot(class)? + align),
+            Some(class) => {
+                let slot = self.allocate_slot(class)?;
+                self.used += CLASSES[class as usize];
+                Some(slot + align)
+            }
             None => {
                 let allocate = |units: &mut Units| units.allocate_object(size, align);
-                allocate(&mut self.units).or_else(|| {
+                let at = allocate(&mut self.units).or_else(|| {
                     // Pages kept back may make a run long enough.
                     let empty = std::mem::take(&mut self.empty);
                     (!empty.is_empty()).then_some(())?;
                     empty.into_iter().for_each(|page| self.units.free(page_units(page as usize)));
                     allocate(&mut self.units)
-                })
+                })?;
+                self.used += units_of(at, size).len();
+                Some(at)
             }
         }
     }
@@ -187,6 +209,7 @@ impl Heap {
                 };
                 let page = Page { free: all_free(class), class: u64::from(class) + 1, ..Page::UNUSED };
                 self.pages[index as usize] = page;
+                self.tails += tail(class);
                 self.link(index);
                 index
             }
@@ -203,7 +226,9 @@ impl Heap {
 
     /// Gives the block of an object back. It was allocated here with this size and alignment.
     pub(crate) fn free(&mut self, at: usize, size: usize, align: usize) {
-        match Footprint::of(at, size, align).expect("a block lies where the heap put it") {
+        let footprint = Footprint::of(at, size, align).expect("a block lies where the heap put it");
+        self.used -= footprint.range().len();
+        match footprint {
             Footprint::Slot { class, range } => {
                 let index = (range.start / PAGE) as u32;
                 let bit = 1_u128 << (range.start % PAGE / CLASSES[class as usize]);
@@ -218,6 +243,7 @@ impl Heap {
                 if is_empty {
                     self.unlink(index);
                     self.pages[index as usize] = Page::UNUSED;
+                    self.tails -= tail(class);
                     self.empty.push(index);
                 }
             }
@@ -228,9 +254,49 @@ impl Heap {
     /// The region has grown to `end`.
     pub(crate) fn extend(&mut self, end: usize) {
         let old = std::mem::replace(&mut self.end, end);
+        self.reserve = reserve(end - self.start);
         self.pages.extend(end / PAGE);
         self.units.extend(end / UNIT);
         self.units.free(old / UNIT..end / UNIT);
+    }
+
+    /// Bytes of free slots and units.
+    fn free_bytes(&self) -> usize {
+        self.end - self.start - self.used - self.tails
+    }
+
+    /// Whether less is free than the reserve: in whole pages, which can become slots of any size, or twice as much
+    /// in all. (Pages can be rare because much is free in each of many, and then something fits.)
+    #[inline]
+    pub(crate) fn is_low(&self) -> bool {
+        let reserve = self.reserve;
+        self.units.pages() + self.empty.len() < reserve && self.free_bytes() < 2 * reserve * PAGE
+    }
+
+    /// Bytes of the pages that the reserve lacks.
+    pub(crate) fn missing(&self) -> usize {
+        self.reserve.saturating_sub(self.units.pages() + self.empty.len()) * PAGE
+    }
+
+    /// Whether a transaction that found the heap low may commit, because what it took is no more than what it
+    /// gives back, or because the reserve is whole again after it.
+    pub(crate) fn is_paid_for(
+        &self,
+        taken: impl Iterator<Item = Footprint>,
+        given: impl Iterator<Item = Footprint> + Clone,
+    ) -> bool {
+        let bytes = |footprint: Footprint| footprint.range().len();
+        let freed: usize = given.clone().map(bytes).sum();
+        if taken.map(bytes).sum::<usize>() <= freed {
+            return true;
+        }
+        let pages = given.map(|footprint| match footprint {
+            Footprint::Units(range) => pages_in(&(range.start / UNIT..range.end / UNIT)),
+            Footprint::Slot { .. } => 0,
+        });
+        let reserve = self.reserve;
+        self.units.pages() + self.empty.len() + pages.sum::<usize>() >= reserve
+            || self.free_bytes() + freed >= 2 * reserve * PAGE
     }
 
     fn link(&mut self, index: u32) {
@@ -255,26 +321,49 @@ impl Heap {
     }
 
     /// Calls `each` with every free range, in no order.
-    pub(crate) fn free_ranges(&self, mut each: impl FnMut(Range<usize>)) {
+    #[cfg(test)]
+    fn free_ranges(&self, mut each: impl FnMut(Range<usize>)) {
         self.units.free_runs(|run| each(run.start * UNIT..run.end * UNIT));
         for &page in &self.empty {
             each(page as usize * PAGE..(page as usize + 1) * PAGE);
         }
-        for index in self.start / PAGE..self.end / PAGE {
-            let page = self.pages[index];
-            let Some(class) = page.class() else { continue };
-            let len = CLASSES[class as usize];
-            for slot in (0..PAGE / len).filter(|slot| page.free >> slot & 1 == 1) {
-                let start = index * PAGE + slot * len;
-                each(start..start + len);
-            }
-            // What the slots leave over at the end of the page belongs to nobody.
-            let end = PAGE / len * len;
-            if end < PAGE {
-                each(index * PAGE + end..(index + 1) * PAGE);
-            }
+        (self.start / PAGE..self.end / PAGE).for_each(|index| self.free_in_page(index, &mut each));
+    }
+
+    /// Calls `each` with every free range of a page of slots.
+    fn free_in_page(&self, index: usize, each: &mut impl FnMut(Range<usize>)) {
+        let page = self.pages[index];
+        let Some(class) = page.class() else { return };
+        let len = CLASSES[class as usize];
+        for slot in (0..PAGE / len).filter(|slot| page.free >> slot & 1 == 1) {
+            let start = index * PAGE + slot * len;
+            each(start..start + len);
+        }
+        // What the slots leave over at the end of the page belongs to nobody.
+        if tail(class) > 0 {
+            each((index + 1) * PAGE - tail(class)..(index + 1) * PAGE);
         }
     }
+}
+
+/// Pages of a heap of so many bytes that are kept for transactions which give back what they take: a sixth of it
+/// up to 16 pages, a sixteenth if that is more, and no more than 16 MiB.
+///
+/// In a full heap each size class that a removal copies into may need a page of its own, before the pages that it
+/// copies from are empty: `tests/full.rs` finds out whether these are enough.
+fn reserve(len: usize) -> usize {
+    let pages = len / PAGE;
+    (pages / 6).min(16).max(pages / 16).min(4096)
+}
+
+/// Bytes behind the last slot of a page.
+fn tail(class: u8) -> usize {
+    PAGE % CLASSES[class as usize]
+}
+
+/// The units of a large object of `size` bytes at `at`.
+fn units_of(at: usize, size: usize) -> Range<usize> {
+    (at - HEADER) & !(UNIT - 1)..(at + size).next_multiple_of(UNIT)
 }
 
 fn page_units(page: usize) -> Range<usize> {

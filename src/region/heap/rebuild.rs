@@ -9,6 +9,10 @@ pub(crate) struct Rebuild {
     covered: Bitmap,
     /// One bit for each chunk that has a block.
     chunks: Bitmap,
+    /// The same chunks, as they were found.
+    found: Vec<usize>,
+    /// Bytes of all footprints.
+    used: usize,
 }
 
 /// Bytes in a chunk: what has none is passed over at once when the heap is put together.
@@ -19,6 +23,8 @@ impl Rebuild {
         Rebuild {
             covered: Bitmap::new(range.end / GRAIN),
             chunks: Bitmap::new(range.end.div_ceil(CHUNK)),
+            found: Vec::new(),
+            used: 0,
             heap: Heap::unfilled(range),
         }
     }
@@ -54,7 +60,12 @@ impl Rebuild {
                 }
             }
         }
-        self.chunks.set(range.start / CHUNK..range.end.div_ceil(CHUNK));
+        for chunk in range.start / CHUNK..range.end.div_ceil(CHUNK) {
+            if self.chunks.set(chunk..chunk + 1) {
+                self.found.push(chunk);
+            }
+        }
+        self.used += range.len();
         match self.covered.set(range.start / GRAIN..range.end / GRAIN) {
             true => Ok(()),
             false => Err("memory that no other object has"),
@@ -74,7 +85,8 @@ impl Rebuild {
 
     /// The heap in which exactly the noted blocks are in use.
     pub(crate) fn finish(self) -> Heap {
-        let Rebuild { mut heap, covered, chunks } = self;
+        let Rebuild { mut heap, covered, chunks, used, .. } = self;
+        heap.used = used;
         let mut run = heap.start / UNIT;
         let mut index = heap.start / PAGE;
         while index < heap.end / PAGE {
@@ -96,6 +108,7 @@ impl Rebuild {
                 Some(class) => {
                     heap.units.free(run..units.start);
                     run = units.end;
+                    heap.tails += tail(class);
                     let len = CLASSES[class as usize];
                     let is_free = |slot: &usize| !covered.get((index * PAGE + slot * len) / GRAIN);
                     let free = (0..PAGE / len).filter(is_free).fold(0_u128, |free, slot| free | 1 << slot);
@@ -112,21 +125,28 @@ impl Rebuild {
     }
 
     /// Compares the noted blocks with what `heap` holds as allocated: bytes that are allocated and not
-    /// noted, and bytes that are noted and not allocated.
+    /// noted, and bytes that are noted and not allocated. Looks only where blocks were noted, however long the
+    /// region is.
     pub(crate) fn compare(&self, heap: &Heap) -> (usize, usize) {
-        let mut free = Bitmap::new(heap.end / GRAIN);
-        free.set(0..heap.start / GRAIN);
-        heap.free_ranges(|range| {
-            free.set(range.start / GRAIN..range.end / GRAIN);
-        });
-        let mut unreached = 0;
+        let mut chunks = self.found.clone();
+        chunks.sort_unstable();
         let mut unallocated = 0;
-        // A heap begins and ends with a page, and so with a word of bits.
-        for word in heap.start / GRAIN / 64..heap.end / GRAIN / 64 {
-            let (covered, free) = (self.covered.word(word), free.word(word));
-            unreached += (!(covered | free)).count_ones() as usize * GRAIN;
-            unallocated += (covered & free).count_ones() as usize * GRAIN;
+        let mut free = |range: Range<usize>| {
+            let first = chunks.partition_point(|&chunk| chunk < range.start / CHUNK);
+            let inside = chunks[first..].iter().take_while(|&&chunk| chunk * CHUNK < range.end);
+            for &chunk in inside {
+                let part = range.start.max(chunk * CHUNK)..range.end.min((chunk + 1) * CHUNK);
+                unallocated += self.covered.count(part.start / GRAIN..part.end / GRAIN) * GRAIN;
+            }
+        };
+        heap.units.free_runs(|run| free(run.start * UNIT..run.end * UNIT));
+        for &page in &heap.empty {
+            free(page as usize * PAGE..(page as usize + 1) * PAGE);
         }
-        (unreached, unallocated)
+        let pages = chunks.iter().flat_map(|chunk| chunk * CHUNK / PAGE..(chunk + 1) * CHUNK / PAGE);
+        for index in pages.filter(|index| (heap.start / PAGE..heap.end / PAGE).contains(index)) {
+            heap.free_in_page(index, &mut free);
+        }
+        (heap.used + unallocated - self.used, unallocated)
     }
 }

@@ -1,7 +1,7 @@
 //! Runs of 256-byte units: a two-level segregated fit (Masmano et al., "TLSF: a new dynamic memory
 //! allocator for real-time systems", 2004) whose boundary tags lie in DRAM beside the heap.
 
-use super::Zeroed;
+use super::{UNITS_PER_PAGE, Zeroed};
 use crate::region::block::HEADER;
 use std::ops::Range;
 use zerocopy::{FromZeros, Immutable, IntoBytes};
@@ -29,6 +29,8 @@ struct Tag {
 
 pub(crate) struct Units {
     tags: Zeroed<Tag>,
+    /// Whole pages in all free runs.
+    pages: usize,
     /// First run of each bin, plus one.
     heads: [u32; BINS],
     /// One bit for each bin that has a run.
@@ -55,6 +57,12 @@ fn bin_for(len: usize) -> usize {
     bin(len + (1 << (len.ilog2() - 3)) - 1)
 }
 
+/// Whole pages in a run.
+#[inline]
+pub(crate) fn pages_in(run: &Range<usize>) -> usize {
+    (run.end / UNITS_PER_PAGE).saturating_sub(run.start.div_ceil(UNITS_PER_PAGE))
+}
+
 /// As many units as a `u32` can name, plus one.
 fn checked(count: usize) -> usize {
     assert!(u32::try_from(count).is_ok_and(|count| count < u32::MAX), "a region has at most 1 TiB");
@@ -66,11 +74,18 @@ impl Units {
     pub(crate) fn new(count: usize) -> Self {
         Units {
             tags: Zeroed::new(checked(count)),
+            pages: 0,
             heads: [NONE; BINS],
             occupied: [0; BINS / 64],
             #[cfg(test)]
             steps: std::cell::Cell::new(0),
         }
+    }
+
+    /// Pages that could be given to slots.
+    #[inline]
+    pub(crate) fn pages(&self) -> usize {
+        self.pages
     }
 
     pub(crate) fn extend(&mut self, count: usize) {
@@ -191,6 +206,7 @@ impl Units {
         }
         let len = run.len() as u32;
         let bin = bin(run.len());
+        self.pages += pages_in(&run);
         let next = std::mem::replace(&mut self.heads[bin], run.start as u32 + 1);
         self.tags[run.end - 1].len_at_end = len;
         let tag = &mut self.tags[run.start];
@@ -205,6 +221,7 @@ impl Units {
 
     fn unlink(&mut self, run: Range<usize>) {
         let bin = bin(run.len());
+        self.pages -= pages_in(&run);
         self.tags[run.end - 1].len_at_end = 0;
         let Tag { previous, next, .. } = self.tags[run.start];
         self.tags[run.start].len = 0;

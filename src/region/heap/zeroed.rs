@@ -88,13 +88,7 @@ impl Bitmap {
         self.0[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// The 64 bits with this index.
-    #[inline]
-    pub(crate) fn word(&self, index: usize) -> u64 {
-        self.0[index]
-    }
-
-    /// The same, or 0 where there is none.
+    /// The 64 bits with this index, or 0 where there is none.
     #[inline]
     pub(crate) fn peek(&self, index: usize) -> u64 {
         self.0.get(index).copied().unwrap_or(0)
@@ -130,6 +124,11 @@ impl Bitmap {
             self.0[word] |= mask;
         }
         fresh
+    }
+
+    /// How many of these bits are set.
+    pub(crate) fn count(&self, bits: Range<usize>) -> usize {
+        Self::words(bits).map(|(word, mask)| (self.0[word] & mask).count_ones() as usize).sum()
     }
 
     pub(crate) fn any(&self, bits: Range<usize>) -> bool {
