@@ -298,8 +298,9 @@ impl File {
 
     /// Writes the records of the log in the ring at `at`.
     fn log(&self, out: &mut String, at: usize, words: usize) -> Result<()> {
-        let room =
-            (8 * words as u64).checked_sub(128).filter(|room| *room > 0).ok_or("a ring without room")?;
+        let len = (8 * words as u64).checked_sub(128).filter(|len| *len > 0).ok_or("a ring without room")?;
+        // Behind each 4096 bytes of frames, at the end of them all, is a line that says nothing durable.
+        let room = len - len / 4160 * 64;
         let mut header = [0; 5];
         for (index, word) in header.iter_mut().enumerate() {
             *word = self.word(at + 8 * index)?;

@@ -146,10 +146,20 @@ fn journal_records_end_and_the_region_opens_again_and_again() {
             assert_eq!(words(&region), (value - 1, value - 1));
             assert_eq!(used_up(store_both(&mut region, 77)), LAST_RECORD);
             // Directly behind a record too, whose words are not settled.
-            region.transact(|tx, root| Ok(tx.store(&root.a, 7))).expect("one word");
+            region
+                .transact(|tx, root| {
+                    tx.store(&root.a, 7);
+                    Ok(())
+                })
+                .expect("one word");
             region.transact(|tx, root| root.log.append(tx, b"alone")).expect("one frame");
             assert_eq!(words(&region), (7, value - 1));
-            region.transact(|tx, root| Ok(tx.store(&root.a, value - 1))).expect("one word");
+            region
+                .transact(|tx, root| {
+                    tx.store(&root.a, value - 1);
+                    Ok(())
+                })
+                .expect("one word");
             region = if round % 2 == 0 { place.kill(region) } else { place.reopen(region) };
             assert_eq!(region.root().log.len(), round + 1);
         }
@@ -218,7 +228,12 @@ fn numbers_of_log_records_end_and_none_is_lost() {
         assert_eq!((log.last_seq(), log.next_seq(), log.len()), (Some(LAST_NEXT - 1), LAST_NEXT, 3));
         region = if round % 2 == 0 { place.kill(region) } else { place.reopen(region) };
     }
-    region.transact(|tx, root| Ok(root.log.truncate_front(tx, LAST_NEXT))).expect("a truncation");
+    region
+        .transact(|tx, root| {
+            root.log.truncate_front(tx, LAST_NEXT);
+            Ok(())
+        })
+        .expect("a truncation");
     region = place.reopen(region);
     assert_eq!((region.root().log.next_seq(), region.root().log.len()), (LAST_NEXT, 0));
     assert_eq!(used_up(region.transact(|tx, root| root.log.append(tx, b"x"))), LAST_NEXT - 1);
@@ -299,7 +314,12 @@ fn positions_of_a_log_end_and_a_new_ring_begins_anew() {
                     let all = round % 2 == 0;
                     let first = region.root().log.first_seq().expect("it is full");
                     let to = if all { u64::MAX } else { first + 1 };
-                    region.transact(|tx, root| Ok(root.log.truncate_front(tx, to))).expect("a truncation");
+                    region
+                        .transact(|tx, root| {
+                            root.log.truncate_front(tx, to);
+                            Ok(())
+                        })
+                        .expect("a truncation");
                     model.drain(..if all { model.len() } else { 1 });
                 }
                 Err(Error::UsedUp { last, .. }) => {
@@ -312,7 +332,12 @@ fn positions_of_a_log_end_and_a_new_ring_begins_anew() {
                         model.pop_back();
                     }
                     if refused == 6 {
-                        region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("all");
+                        region
+                            .transact(|tx, root| {
+                                root.log.truncate_front(tx, u64::MAX);
+                                Ok(())
+                            })
+                            .expect("all");
                         model.clear();
                     }
                 }
@@ -327,7 +352,12 @@ fn positions_of_a_log_end_and_a_new_ring_begins_anew() {
                     Ok(_) | Err(Error::LogFull { .. }) => {}
                     Err(_) => break,
                 }
-                region.transact(|tx, root| Ok(root.log.truncate_front(tx, u64::MAX))).expect("a truncation");
+                region
+                    .transact(|tx, root| {
+                        root.log.truncate_front(tx, u64::MAX);
+                        Ok(())
+                    })
+                    .expect("a truncation");
             }
             region = place.reopen(region);
         }

@@ -98,7 +98,8 @@ impl Log {
     /// the number 1. The ring is written whole once (with zeros), and durable when the transaction commits.
     ///
     /// A transaction takes 16 bytes of it and what it appends, rounded up to a multiple of 16; of several
-    /// records each takes 4 bytes more, and is rounded up to a multiple of 4.
+    /// records each takes 4 bytes more, and is rounded up to a multiple of 4. (The ring takes 128 bytes of the region
+    /// besides, and 64 for each whole 4096 bytes of its capacity.)
     ///
     /// # Errors
     ///
@@ -304,6 +305,9 @@ impl Log {
     /// What is appended in the same transaction takes the place of the removed ones (a Raft conflict), but not
     /// their space: that is free when the records before it are truncated too.
     ///
+    /// A record is found as [`Log::iter_from`] finds it. If it is in the middle of what one transaction appended (or
+    /// what [`Log::resize`] moved), what stays of that is read, for its new checksum.
+    ///
     /// # Errors
     ///
     /// [`Error::UsedUp`] the 2^30th time, until [`Log::resize`] begins to count anew.
@@ -335,8 +339,10 @@ impl Log {
         self.iter_from(0)
     }
 
-    /// The records from number `seq` on, or from the first if that is later. Finding it takes a step for each
-    /// transaction before it.
+    /// The records from number `seq` on, or from the first if that is later.
+    ///
+    /// Finding the first of them takes as long in a long log as in a short one if it is among the newest, and otherwise
+    /// grows with the logarithm of the log's length: the log knows where a record lies in each few kilobytes.
     ///
     /// ```
     /// # use indelible::{collections::Log, Region};
@@ -352,7 +358,7 @@ impl Log {
         Records { records: self.ring.get().map(|ring| ring.records(seq)) }
     }
 
-    /// The record with this number. Finding it takes a step for each transaction before it.
+    /// The record with this number, found as [`Log::iter_from`] finds it.
     pub fn get(&self, seq: u64) -> Option<&[u8]> {
         self.iter_from(seq).next().filter(|&(found, _)| found == seq).map(|(_, record)| record)
     }

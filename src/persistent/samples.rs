@@ -314,7 +314,12 @@ mod tests {
             };
             if append(&mut region).is_err() {
                 let next = region.root().next_seq();
-                region.transact(|tx, log| Ok(log.truncate_front(tx, next - 800))).expect("committed");
+                region
+                    .transact(|tx, log| {
+                        log.truncate_front(tx, next - 800);
+                        Ok(())
+                    })
+                    .expect("committed");
                 append(&mut region).expect("room");
             }
         }

@@ -220,6 +220,10 @@ impl Engine {
             }
             let tail = staged.tail;
             let view = |word: usize| self.pending.get(at + word).unwrap_or_else(|| map.load(at + word));
+            // `HEAD` never changes alone: with `FIRST` if records went from the front, with `EPOCH` if from the back. So
+            // it is an entry of a record, which open replays and fences before `rings::settle` destroys the checksum
+            // where the next frame goes. A lone `HEAD` that a kill left visible is not replayed: open would destroy the
+            // first frame, and a power failure bring back the `HEAD` that leads to it. `count_frames` looks.
             if empty && view(FIRST) == staged.kept_next && (staged.cut || view(HEAD) != map.load(at + HEAD)) {
                 // Nothing is left: the next frame finds the whole ring before it.
                 let (start, next) = (staged.lap(), staged.kept_next);
@@ -269,6 +273,8 @@ impl Engine {
     /// How many frames there are whose checksums publish them, and whether nothing else is to be published.
     #[inline(never)]
     pub(super) fn count_frames(&self, words: usize) -> (usize, bool) {
+        let is_head = |at| self.rings.rings.iter().any(|staged| staged.at + HEAD == at);
+        debug_assert!(words != 1 || !is_head(self.pending.changes()[0].at), "`HEAD` changes alone");
         let frames = self.rings.rings.iter().filter(|staged| staged.frame.is_some());
         let published = frames.filter(|staged| !self.is_owned(staged.at)).count();
         (published, published == 1 && words == 0)

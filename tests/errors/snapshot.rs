@@ -125,6 +125,14 @@ fn by_hand() -> Vec<(&'static str, Error)> {
         ("by hand: a write-back failed", Error::Poisoned { reason: "msync: I/O error".to_string() }),
         ("by hand: a log is full", Error::LogFull { needed: 144, used: 65_456, capacity: 65_536 }),
         (
+            "by hand: numbers that are used up",
+            Error::UsedUp {
+                numbers: "numbers of this log's truncations at the back",
+                last: (1 << 30) - 1,
+                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
+            },
+        ),
+        (
             "by hand: the commit's own write-back failed",
             Error::OutcomeUnknown { reason: "msync: I/O error".to_string() },
         ),
