@@ -93,7 +93,13 @@ pub fn assemble(input: &Input, parts: Parts) -> TokenStream {
     let check = path::at(quote!(#krate::__private::check::<Self>()), ident.span());
     // A type without parameters is checked where it stands, others where they are used.
     let eager = generics.params.is_empty().then(|| {
-        quote! { const _: () = <#ident as #krate::Persistent>::SOUND; }
+        quote! {
+            const _: () = {
+                // First, because it shows the type's place.
+                let () = <#ident as #krate::Persistent>::CHECKED;
+                <#ident as #krate::Persistent>::SOUND
+            };
+        }
     });
     quote! {
         // Lints about the user's own code, in whose place much of this stands.

@@ -210,7 +210,7 @@ pub const fn check<T: Persistent>() {
     match T::KIND {
         Kind::Struct(fields) => {
             let text = Text::new().quoted(T::NAME).str(
-                " has padding, which has no defined value in memory: put larger fields first, or fill it, with ",
+                " has padding, which has no defined value in memory: put larger fields first, or fill it with ",
             );
             let (text, gaps) = covered(text, 0, "", 0, fields, size_of::<T>());
             if gaps > 0 {
@@ -227,7 +227,7 @@ const fn check_enum<T: Persistent>(variants: &[Variant]) {
     let (tag, signed) = tag_of(T::TAG);
     require(tag > 0, "an enum's `repr` is an integer type, or `C`");
     let mut text = Text::new().quoted(T::NAME).str(
-        " has padding, which has no defined value in memory: give it an integer `repr` as large as its fields are aligned, put larger fields first or a large variant's behind a `Link`, or fill it, with ",
+        " has padding, which has no defined value in memory: give it an integer `repr` as large as its fields are aligned, put larger fields first or a large variant's behind a `Link`, or fill it with ",
     );
     let mut gaps = 0;
     let mut i = 0;
