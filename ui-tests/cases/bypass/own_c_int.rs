@@ -12,8 +12,6 @@ mod fake {
         pub const fn check<T>() {}
 
         pub mod core {
-            pub use ::core::*;
-
             pub mod ffi {
                 #[allow(non_camel_case_types)]
                 pub type c_int = u64;

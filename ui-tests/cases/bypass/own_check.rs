@@ -4,7 +4,7 @@ mod fake {
     pub use indelible::*;
 
     pub mod __private {
-        pub use indelible::__private::{Arg, Field, Variant};
+        pub use indelible::__private::{Arg, Field};
 
         pub const fn check<T>() {}
     }

@@ -4,7 +4,7 @@ mod fake {
     pub use indelible::*;
 
     pub mod __private {
-        pub use indelible::__private::{Arg, Variant, check};
+        pub use indelible::__private::{Arg, check};
 
         pub struct Field;
     }

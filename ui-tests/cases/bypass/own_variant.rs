@@ -1,12 +1,11 @@
-//! The derive is led to a description of variants and arguments of the user's own: it isn't that of the trait.
+//! The derive is led to a description of variants of the user's own: it isn't that of the trait.
 
 mod fake {
     pub use indelible::*;
 
     pub mod __private {
-        pub use indelible::__private::{Field, check};
+        pub use indelible::__private::{Arg, check};
 
-        pub struct Arg;
         pub struct Variant;
     }
 }

@@ -2,10 +2,10 @@
 //! checked in the wrong places.
 
 use indelible::{Link, Persistent, Region};
-use indelible_ui_tricks::swap;
+use indelible_ui_tricks::second_first;
 
 #[derive(Persistent)]
-#[swap]
+#[second_first]
 #[repr(C)]
 struct Pair<T: Persistent> {
     first: bool,

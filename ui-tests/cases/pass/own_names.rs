@@ -2,7 +2,7 @@
 //! types are what they are, and their objects too.
 
 #![forbid(unsafe_code)]
-#![allow(non_camel_case_types)]
+#![allow(non_camel_case_types, unused_imports)]
 
 use indelible::{Link, Persistent, Region, Word};
 
