@@ -187,8 +187,8 @@ impl<'ast> Visit<'ast> for Types<'_> {
                 Some("a tuple has no fixed layout: use a struct with `#[repr(C)]` and `#[derive(Persistent)]`")
             }
             Type::Path(path) if path.qself.is_none() && may_be_of_std(&path.path) => path.path.segments.last().and_then(|last| {
-                let primitive = last.ident == "usize" || last.ident == "isize";
-                own = (path.path.segments.len() == 1 && !primitive).then_some(&last.ident);
+                let certain = ["usize", "isize", "Option"].iter().any(|name| last.ident == name);
+                own = (path.path.segments.len() == 1 && !certain).then_some(&last.ident);
                 match last.ident.to_string().as_str() {
                     "usize" => Some("`usize` differs between machines: use `u64`"),
                     "isize" => Some("`isize` differs between machines: use `i64`"),

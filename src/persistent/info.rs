@@ -71,6 +71,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     pub size: usize,
+    pub align: usize,
     pub fingerprint: u64,
     pub cells: bool,
     pub linked: bool,

@@ -13,6 +13,7 @@
 
 use super::info::{FINGERPRINT_MASK, Field, Kind, Variant, Visitor, fold_id, name_id};
 use super::{Arg, Flag, Persistent, require};
+use std::alloc::Layout;
 use std::ffi::c_int;
 
 /// Hash of a type's name and generic arguments.
@@ -212,7 +213,7 @@ pub const fn check<T: Persistent>() {
             let text = Text::new().quoted(T::NAME).str(
                 " has padding, which has no defined value in memory: put larger fields first, or fill it with ",
             );
-            let (text, gaps) = covered(text, 0, "", 0, fields, size_of::<T>());
+            let (text, gaps) = covered(text, 0, "", 0, fields, Layout::new::<T>());
             if gaps > 0 {
                 text.fail();
             }
@@ -239,7 +240,7 @@ const fn check_enum<T: Persistent>(variants: &[Variant]) {
             let text = Text::new().quoted(T::NAME).str(" has ").number(fields[0].offset - tag);
             text.str(" bytes of padding behind its tag, which have no defined value in memory: give it an integer `repr` as large as its fields are aligned, like `#[repr(u64)]`").fail();
         }
-        (text, gaps) = covered(text, gaps, name, tag, fields, size_of::<T>());
+        (text, gaps) = covered(text, gaps, name, tag, fields, Layout::new::<T>());
         i += 1;
     }
     if gaps > 0 {
@@ -269,11 +270,17 @@ const fn covered(
     variant: &str,
     start: usize,
     fields: &[Field],
-    size: usize,
+    layout: Layout,
 ) -> (Text, usize) {
+    let size = layout.size();
     let mut end = start;
     let mut i = 0;
     while i <= fields.len() {
+        if i < fields.len() {
+            // Else the type is packed, by another macro.
+            let Field { offset, part, .. } = fields[i];
+            require(part.align <= layout.align() && offset.is_multiple_of(part.align), OTHER_TOKENS);
+        }
         let (at, len) = if i < fields.len() { (fields[i].offset, fields[i].part.size) } else { (size, 0) };
         // Where nothing is, is all the same.
         if len > 0 || i == fields.len() {

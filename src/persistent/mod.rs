@@ -100,6 +100,7 @@ pub unsafe trait Persistent: Send + Sync + Sized + 'static {
         let () = Self::SOUND;
         Part {
             size: Self::SIZE,
+            align: if Self::BROKEN { 1 } else { align_of::<Self>() },
             fingerprint: Self::FINGERPRINT,
             cells: Self::CELLS,
             linked: Self::LINKED,
