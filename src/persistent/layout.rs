@@ -254,7 +254,7 @@ const fn check_enum<T: Persistent>(variants: &[Variant]) {
         while at < tag {
             let start = (&raw const T::VALUES[i]).cast::<u8>();
             // SAFETY: the tag is all that there is of the value, by the check above.
-            bytes[at] = unsafe { start.add(at).read() };
+            bytes[at] = unsafe { start.wrapping_add(at).read() };
             at += 1;
         }
         require(number(bytes, (tag, signed)) == variants[i].discriminant, OTHER_TOKENS);

@@ -12,6 +12,9 @@ mod fake {
         pub const fn check<T>() {}
 
         pub mod core {
+            #[allow(unused_imports)]
+            pub use ::core::*;
+
             pub mod ffi {
                 #[allow(non_camel_case_types)]
                 pub type c_int = u64;
