@@ -160,15 +160,11 @@ pub use region::{Options, Region, Usage};
 pub use tx::{Attach, Committed, Fence, Flush, Owned, Publish, Read, Stage, Tx};
 pub use word::Word;
 
-/// What the derive's expansion uses. Not part of the API.
+/// What the derive's expansion names: types of the trait's constants, and where a message is shown. Nothing in it is
+/// relied on. Not part of the API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::persistent::{
-        Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, not_null, require,
-        short_variant,
-    };
-    pub use core;
-    pub use zerocopy;
+    pub use crate::persistent::{Arg, Field, Variant, check};
 }
 
 /// The programs in the README and the book: compiled, and run.

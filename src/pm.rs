@@ -126,7 +126,7 @@ impl<T: Persistent> Pm<'_, T, Dirty> {
     /// ```
     pub fn fields(&mut self) -> T::Fields<'_> {
         // SAFETY: the handle is exclusive and borrowed for as long as the fields are.
-        unsafe { T::project(self.object) }
+        unsafe { T::project(self.object.as_ptr()) }
     }
 }
 

@@ -99,7 +99,8 @@ pub fn literal(expr: &Expr) -> Option<i128> {
 }
 
 /// Field types that can never be persistent, recognised by their tokens so that the message can say what to
-/// use. What hides behind an alias is left to the compiler.
+/// use. What hides behind an alias is left to the compiler, and so is what another module than one of std's has under
+/// such a name.
 struct Types<'a> {
     input: &'a Input<'a>,
     /// Inside of `Link<…>` or a map, which take `str` and slices as they are.
@@ -147,6 +148,17 @@ fn takes_unsized(ty: &Type) -> bool {
     last.is_some_and(|last| ["Link", "BTreeMap", "HashMap"].iter().any(|name| last.ident == name))
 }
 
+/// Whether this path may lead into std: a name that the prelude or an import may have brought in, or a path that begins
+/// there. Another path leads to another module.
+fn may_be_of_std(path: &syn::Path) -> bool {
+    let first = path.segments.first().map(|first| first.ident.to_string());
+    let modules = ["std", "alloc", "core"];
+    // `rc::Rc`, after `use std::rc`.
+    let imported = ["boxed", "rc", "sync", "vec", "string", "cell", "option", "atomic"];
+    let first = first.as_deref().unwrap_or_default();
+    path.segments.len() == 1 || modules.contains(&first) || imported.contains(&first)
+}
+
 fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(found) => found == *ident,
@@ -165,6 +177,8 @@ impl<'ast> Visit<'ast> for Types<'_> {
             return;
         }
         let unsized_here = self.unsized_here;
+        // A name that may be of a type in scope.
+        let mut own = None;
         let advice = match ty {
             Type::Reference(_) => Some("a reference points nowhere after a restart: use `Link<T>`"),
             Type::Ptr(_) => Some("a pointer points nowhere after a restart: use `Link<T>`"),
@@ -172,24 +186,26 @@ impl<'ast> Visit<'ast> for Types<'_> {
             Type::Tuple(tuple) if !tuple.elems.is_empty() => {
                 Some("a tuple has no fixed layout: use a struct with `#[repr(C)]` and `#[derive(Persistent)]`")
             }
-            Type::Path(path) if path.qself.is_none() => path.path.segments.last().and_then(|last| {
+            Type::Path(path) if path.qself.is_none() && may_be_of_std(&path.path) => path.path.segments.last().and_then(|last| {
+                let certain = ["usize", "isize", "Option"].iter().any(|name| last.ident == name);
+                own = (path.path.segments.len() == 1 && !certain).then_some(&last.ident);
                 match last.ident.to_string().as_str() {
                     "usize" => Some("`usize` differs between machines: use `u64`"),
                     "isize" => Some("`isize` differs between machines: use `i64`"),
-                    "Box" | "Rc" | "Arc" => Some("a pointer to the heap is lost with the process: use `Link<T>`"),
-                    "Vec" if unsized_here => Some("a `Vec` lives on the process's heap: write `[T]` here"),
-                    "Vec" => Some("a `Vec` lives on the process's heap: use `Link<[T]>`"),
-                    "String" if unsized_here => Some("a `String` lives on the process's heap: write `str` here"),
-                    "String" => Some("a `String` lives on the process's heap: use `Link<str>`"),
+                    "Box" | "Rc" | "Arc" => Some("std's pointers to the heap are lost with the process: use `Link<T>`"),
+                    "Vec" if unsized_here => Some("std's `Vec` lives on the process's heap: write `[T]` here"),
+                    "Vec" => Some("std's `Vec` lives on the process's heap: use `Link<[T]>`"),
+                    "String" if unsized_here => Some("std's `String` lives on the process's heap: write `str` here"),
+                    "String" => Some("std's `String` lives on the process's heap: use `Link<str>`"),
                     "Option" => optional(&last.arguments),
                     "Cell" | "RefCell" | "UnsafeCell" | "OnceCell" => {
-                        Some("a cell can be changed without a transaction, and torn by a power failure: use `Word<T>`")
+                        Some("a cell of std can be changed without a transaction, and torn by a power failure: use `Word<T>`")
                     }
                     "Mutex" | "RwLock" | "OnceLock" => {
-                        Some("a lock that is held when the power fails stays locked for ever: put the `Region` into a lock instead")
+                        Some("a lock of std that is held when the power fails stays locked for ever: put the `Region` into a lock instead")
                     }
                     name if name.starts_with("Atomic") && name.len() > 6 => {
-                        Some("an atomic can be changed without a transaction, and is not flushed: use `Word<T>`")
+                        Some("an atomic of std can be changed without a transaction, and is not flushed: use `Word<T>`")
                     }
                     _ => None,
                 }
@@ -197,7 +213,14 @@ impl<'ast> Visit<'ast> for Types<'_> {
             _ => None,
         };
         match advice {
-            Some(advice) if self.error.is_none() => self.error = Some(Error::new(ty.span(), advice)),
+            Some(advice) if self.error.is_none() => {
+                let own = own.map_or_else(String::new, |name| {
+                    format!(
+                        "; a type of your own by this name is let through with a path, like `self::{name}`"
+                    )
+                });
+                self.error = Some(Error::new(ty.span(), format!("{advice}{own}")));
+            }
             Some(_) => {}
             None => {
                 self.unsized_here = takes_unsized(ty);

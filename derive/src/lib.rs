@@ -5,12 +5,12 @@
 //! that compiles only if the struct and its mirror of untrusted bytes agree field by field.
 
 mod check;
-mod data_enum;
 mod expand;
 mod parse;
 mod path;
 #[cfg(test)]
 mod snapshot_tests;
+mod variants;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

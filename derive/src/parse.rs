@@ -36,15 +36,11 @@ pub struct Variant<'a> {
     pub ident: &'a Ident,
     pub discriminant: Option<&'a Expr>,
     pub fields: Vec<Field<'a>>,
-    /// `Variant { … }`, as opposed to `Variant(…)` or `Variant`.
-    pub braces: bool,
 }
 
 /// The `repr` attributes, as far as they matter.
 #[derive(Default)]
 pub struct Repr {
-    /// To be written on the mirror, word for word.
-    pub tokens: Vec<proc_macro2::TokenStream>,
     pub c: bool,
     pub transparent: bool,
     pub primitive: Option<Ident>,
@@ -62,7 +58,6 @@ impl<'a> Input<'a> {
                         ident: &variant.ident,
                         discriminant: variant.discriminant.as_ref().map(|(_, expr)| expr),
                         fields: fields(&variant.fields),
-                        braces: matches!(variant.fields, Fields::Named(_)),
                     })
                     .collect(),
             ),
@@ -105,8 +100,7 @@ impl Repr {
     fn parse(attrs: &[Attribute]) -> Result<Self> {
         let mut repr = Repr::default();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
-            let list = attr.meta.require_list()?;
-            repr.tokens.push(list.tokens.clone());
+            attr.meta.require_list()?;
             attr.parse_nested_meta(|meta| {
                 let name = meta.path.require_ident()?.clone();
                 match name.to_string().as_str() {
@@ -128,7 +122,7 @@ impl Repr {
     }
 }
 
-fn krate(attrs: &[Attribute]) -> Result<Path> {
+pub fn krate(attrs: &[Attribute]) -> Result<Path> {
     let mut krate: Path = parse_quote!(::indelible);
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("persistent")) {
         attr.parse_nested_meta(|meta| {

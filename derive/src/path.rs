@@ -40,16 +40,6 @@ impl Path {
         fields.enumerate().map(path).collect()
     }
 
-    /// `F`
-    pub fn ty(&self) -> &TokenStream {
-        &self.ty
-    }
-
-    /// Where the type begins.
-    pub fn first(&self) -> Span {
-        self.first
-    }
-
     /// `<F as Persistent>::name`
     pub fn item(&self, name: &str) -> TokenStream {
         let Path { ty, last, krate, .. } = self;
@@ -66,16 +56,13 @@ impl Path {
         quote_spanned!(*last=> #open #links as #krate::Flag>::Field<'__a, #ty>)
     }
 
-    /// Statements that compile only if `value`, a reference to the field, and `bits`, one to its mirror, are of
-    /// this type and of its bits.
-    pub fn proof(&self, value: &Ident, bits: &Ident) -> TokenStream {
-        let (ty, mirror) = (&self.ty, self.item("Bits"));
-        // In two steps, or the calls would coerce the references to what is expected.
+    /// Statements that compile only if `value`, a reference to the field, is of this type.
+    pub fn proof(&self, value: &Ident) -> TokenStream {
+        let ty = &self.ty;
+        // In two steps, or the call would coerce the reference to what is expected.
         quote! {
             let __found = __of(#value);
             __is::<#ty>(__found);
-            let __found = __of(#bits);
-            __is::<#mirror>(__found);
         }
     }
 }

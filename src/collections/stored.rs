@@ -2,6 +2,7 @@
 
 use super::node::swap;
 use crate::medium::Medium;
+use crate::persistent::require;
 use crate::state::{Dirty, Flushed};
 use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
 
@@ -16,7 +17,8 @@ use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
 /// Maps take keys and values by reference and answer references, `&K` and `&V`, whatever the type: a
 /// `BTreeMap<str, [u8]>` takes `&str` and `&[u8]`. What lies in the node is copied when the node is, at each
 /// insert into it. So a large value (from about 256 bytes on) is better stored as a slice, even of one element:
-/// then a node holds 8 bytes of it, and replacing the value copies nothing else.
+/// then a node holds 8 bytes of it, and replacing the value copies nothing else. Above 4,096 bytes a key or a value is
+/// refused at compile time where it would be inserted: a node of eight is put together on the stack.
 ///
 /// ```
 /// use indelible::collections::BTreeMap;
@@ -48,6 +50,10 @@ use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
     note = "a map holds values of any `Persistent<Links = No> + Copy` type, `str`, and slices of such a type; to own what a link leads to, store its key here and the object elsewhere"
 )]
 pub trait Stored: Target + Layout + InCell {}
+
+/// How many bytes a key or a value in a node may have. Eight of each are put together on the stack: 64 KiB, which a
+/// thread with a small stack has too.
+const IN_NODE_MAX: usize = 4096;
 
 /// What lies in a node. Public because a map's struct is made of it, and named by nobody: its module is private.
 pub trait Layout {
@@ -108,6 +114,12 @@ impl<T: Persistent<Links = No> + Copy> InCell for T {
     }
     #[inline(always)]
     fn cell(source: Source<'_, '_, T>) -> T {
+        const {
+            require(
+                size_of::<T>() <= IN_NODE_MAX,
+                "a map's nodes hold keys and values of at most 4096 bytes: hold a larger one as a slice, `[T]` for `T` or `[u8]` for `[u8; N]`, which lies in a block of its own, or hold a key to an object that is elsewhere",
+            );
+        }
         match source {
             Source::Old(value) | Source::New(value) => *value,
         }

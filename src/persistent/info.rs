@@ -4,7 +4,11 @@
 //! contributes only its target's *name id* to the fingerprint. Everything here is safe code.
 
 use super::Persistent;
-use zerocopy::{IntoBytes, TryFromBytes};
+use zerocopy::IntoBytes;
+
+fn is_aligned<T>(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(align_of::<T>())
+}
 
 /// Layout of one type; the element's layout for slices and `str`.
 #[doc(hidden)]
@@ -22,16 +26,30 @@ pub struct TypeInfo {
     pub visit: fn(&[u8], &mut Visitor<'_>) -> bool,
 }
 
-/// A generic argument.
+/// A generic argument: a type by its id and its description, or a constant.
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Arg {
-    Type(fn() -> &'static TypeInfo),
+    Type(u64, fn() -> &'static TypeInfo),
     Const(i128),
 }
 
+impl Arg {
+    /// For the derive, which has an `Arg` to begin with: see [`Part`].
+    pub const fn number(self, value: i128) -> Self {
+        Arg::Const(value)
+    }
+
+    pub(super) const fn id(self) -> u64 {
+        match self {
+            Arg::Type(id, _) => id,
+            Arg::Const(value) => value as u64,
+        }
+    }
+}
+
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Leaf,
     Struct(&'static [Field]),
@@ -45,20 +63,65 @@ pub enum Kind {
     Ring,
 }
 
+/// A type, as what it is part of sees it.
+///
+/// The derive takes it from the trait, `<F as Persistent>::PART`, and makes a [`Field`] of it by a method: what a
+/// constant's type is, and what its methods are, no name in the scope of an expansion can change.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct Field {
-    pub name: &'static str,
-    pub offset: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub size: usize,
+    pub align: usize,
+    pub fingerprint: u64,
+    pub cells: bool,
+    pub linked: bool,
+    /// Any bytes are valid.
+    pub plain: bool,
+    /// The derive has failed, and said so: nothing is concluded from what it left.
+    pub broken: bool,
     pub info: fn() -> &'static TypeInfo,
+    pub valid: fn(&[u8]) -> bool,
+    pub trace: fn(&[u8], &mut Visitor<'_>),
+}
+
+impl Part {
+    /// A field of this type, so many bytes from its object's start.
+    pub const fn at(self, name: &'static str, offset: isize) -> Field {
+        // One before the start is not inside of the object either: see `layout::check`.
+        Field { name, offset: offset as usize, part: self }
+    }
 }
 
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub offset: usize,
+    pub part: Part,
+}
+
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
 pub struct Variant {
     pub name: &'static str,
     pub discriminant: i128,
     pub fields: &'static [Field],
+    /// Whether a place with this number in its tag was seen to be this variant.
+    pub seen: bool,
+}
+
+impl Variant {
+    /// None yet; for the derive, as [`Part::at`].
+    pub(super) const NONE: Variant = Variant { name: "", discriminant: 0, fields: &[], seen: false };
+
+    pub const fn of(
+        self,
+        name: &'static str,
+        discriminant: i128,
+        (seen, fields): (bool, &'static [Field]),
+    ) -> Variant {
+        Variant { name, discriminant, fields, seen }
+    }
 }
 
 /// What an object's links and words are reported to, as addresses of 8-byte words inside its bytes.
@@ -86,32 +149,32 @@ impl<'a> Visitor<'a> {
         Visitor { cells }
     }
 
-    pub(crate) fn link(&mut self, at: &u64, target: &'static TypeInfo) {
-        self.cells.link(std::ptr::from_ref(at).addr(), target);
+    pub(crate) fn link<T>(&mut self, at: &[T], target: &'static TypeInfo) {
+        self.cells.link(at.as_ptr().addr(), target);
     }
 
-    pub(crate) fn word(&mut self, at: &u64, valid: fn(u64) -> bool) {
-        self.cells.word(std::ptr::from_ref(at).addr(), valid);
+    pub(crate) fn word<T>(&mut self, at: &[T], valid: fn(u64) -> bool) {
+        self.cells.word(at.as_ptr().addr(), valid);
     }
 }
 
 impl TypeInfo {
     /// A type that is described by its own `Persistent` constants.
-    pub const fn new<T: Persistent>(name: &'static str, args: &'static [Arg], kind: Kind) -> Self {
+    pub(super) const fn new<T: Persistent>() -> Self {
         TypeInfo {
-            name,
-            args,
-            kind,
+            name: T::NAME,
+            args: T::ARGS,
+            kind: T::KIND,
             size: size_of::<T>(),
             align: align_of::<T>(),
             fingerprint: T::FINGERPRINT,
             cells: T::CELLS,
-            visit: |bytes, visitor| match T::Bits::try_ref_from_bytes(bytes) {
-                Ok(bits) => {
-                    T::trace(bits, visitor);
-                    true
+            visit: |bytes, visitor| {
+                let valid = bytes.len() == size_of::<T>() && is_aligned::<T>(bytes) && T::valid(bytes);
+                if valid && T::CELLS {
+                    T::trace(bytes, visitor);
                 }
-                Err(_) => false,
+                valid
             },
         }
     }
@@ -125,14 +188,14 @@ impl TypeInfo {
             align: align_of::<T>(),
             fingerprint: fold_id(name_id("[]"), T::FINGERPRINT) & FINGERPRINT_MASK,
             cells: T::CELLS,
-            visit: |bytes, visitor| match <[T::Bits]>::try_ref_from_bytes(bytes) {
-                Ok(all) => {
-                    if T::CELLS {
-                        all.iter().for_each(|bits| T::trace(bits, visitor));
-                    }
-                    true
+            visit: |bytes, visitor| {
+                let valid = bytes.len().is_multiple_of(size_of::<T>())
+                    && is_aligned::<T>(bytes)
+                    && (T::PLAIN || bytes.chunks_exact(size_of::<T>()).all(T::valid));
+                if valid && T::CELLS {
+                    bytes.chunks_exact(size_of::<T>()).for_each(|element| T::trace(element, visitor));
                 }
-                Err(_) => false,
+                valid
             },
         }
     }
@@ -158,7 +221,7 @@ impl TypeInfo {
         };
         let found = match self.kind {
             Kind::Struct(fields) => {
-                fields.iter().map(|field| (field.offset, (field.info)())).find(is_invalid)
+                fields.iter().map(|field| (field.offset, (field.part.info)())).find(is_invalid)
             }
             Kind::Array(of, _) | Kind::Slice(of) if of().size > 0 => {
                 (0..bytes.len()).step_by(of().size).map(|at| (at, of())).find(is_invalid)
@@ -200,7 +263,7 @@ impl TypeInfo {
                     .args
                     .iter()
                     .map(|arg| match arg {
-                        Arg::Type(info) => info().display_name(),
+                        Arg::Type(_, info) => info().display_name(),
                         Arg::Const(value) => value.to_string(),
                     })
                     .collect();
@@ -212,12 +275,13 @@ impl TypeInfo {
     /// The field path of the byte at `offset`: `.balance`, `[3].next`, or nothing for the object itself.
     pub(crate) fn path_to(&self, offset: usize) -> String {
         let inside = |fields: &'static [Field]| {
-            let field = fields
-                .iter()
-                .rev()
-                .find(|field| field.offset <= offset && offset < field.offset + (field.info)().size.max(1));
+            let field = fields.iter().rev().find(|field| {
+                field.offset <= offset && offset < field.offset + (field.part.info)().size.max(1)
+            });
             match field {
-                Some(field) => format!(".{}{}", field.name, (field.info)().path_to(offset - field.offset)),
+                Some(field) => {
+                    format!(".{}{}", field.name, (field.part.info)().path_to(offset - field.offset))
+                }
                 None => String::new(),
             }
         };
@@ -233,12 +297,10 @@ impl TypeInfo {
 }
 
 /// A fingerprint has 48 bits.
-#[doc(hidden)]
-pub const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
+pub(super) const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
 
 /// Hash of a name (FNV-1a, then a finalizer so that every bit counts).
-#[doc(hidden)]
-pub const fn name_id(name: &str) -> u64 {
+pub(super) const fn name_id(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut i = 0;
@@ -250,39 +312,8 @@ pub const fn name_id(name: &str) -> u64 {
 }
 
 /// Hash of an ordered pair of hashes.
-#[doc(hidden)]
-pub const fn fold_id(left: u64, right: u64) -> u64 {
+pub(super) const fn fold_id(left: u64, right: u64) -> u64 {
     mix(left.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ right.rotate_left(23))
-}
-
-/// Fails the evaluation of a constant: a variant does not fill its enum.
-#[doc(hidden)]
-#[track_caller]
-pub const fn short_variant(before: &str, by: usize, after: &str) -> ! {
-    let mut text = [0; 512];
-    let mut len = append(&mut text, 0, before.as_bytes());
-    let mut digits = [0; 20];
-    let (mut first, mut rest) = (digits.len(), by);
-    while rest > 0 || first == digits.len() {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    len = append(&mut text, len, digits.split_at(first).1);
-    len = append(&mut text, len, after.as_bytes());
-    match std::str::from_utf8(text.split_at(len).0) {
-        Ok(text) => panic!("{}", text),
-        Err(_) => panic!("a variant is shorter than its enum"),
-    }
-}
-
-const fn append(text: &mut [u8; 512], at: usize, part: &[u8]) -> usize {
-    let mut i = 0;
-    while i < part.len() && at + i < text.len() {
-        text[at + i] = part[i];
-        i += 1;
-    }
-    at + i
 }
 
 /// SplitMix64's finalizer.
@@ -294,7 +325,7 @@ const fn mix(mut x: u64) -> u64 {
 
 /// Whether the low bytes of `value` are a `T` and the rest is zero.
 pub(crate) fn word_is_valid<T: Persistent>(value: u64) -> bool {
-    // Little-endian memory, and aligned for any T of at most eight bytes.
+    // Little-endian memory.
     let (low, high) = value.as_bytes().split_at(size_of::<T>());
-    T::Bits::try_ref_from_bytes(low).is_ok() && high.iter().all(|&byte| byte == 0)
+    T::valid(low) && high.iter().all(|&byte| byte == 0)
 }

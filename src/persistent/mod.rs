@@ -1,24 +1,26 @@
 //! What may live in persistent memory, and what a link may point to.
 //!
-//! [`Persistent`] is derived. Its promise: every byte pattern that [`Persistent::Bits`] accepts is a
-//! valid value, the layout is the same in every build, nothing needs dropping, and the only cells in it
-//! are [`Link`](crate::Link) and [`Word`](crate::Word), both of which the trait's tracing finds.
+//! [`Persistent`] is derived. Its promise: bytes that it finds valid are a value, the layout is the same in every
+//! build, nothing needs dropping, and the only cells in it are [`Link`](crate::Link) and [`Word`](crate::Word), both
+//! of which the trait's tracing finds.
 
 #![allow(unsafe_code)]
 
 mod info;
+mod layout;
 mod leaf;
 pub(crate) mod ring;
 pub(crate) mod samples;
 
 pub(crate) use info::Cells;
 #[doc(hidden)]
-pub use info::{
-    Arg, FINGERPRINT_MASK, Field, Kind, TypeInfo, Variant, Visitor, fold_id, name_id, short_variant,
-};
+pub use info::{Arg, Field, Kind, Part, TypeInfo, Variant, Visitor};
+use info::{FINGERPRINT_MASK, fold_id, name_id};
+#[doc(hidden)]
+pub use layout::check;
 
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
 /// A type whose values may be stored in a region. Implemented by `#[derive(Persistent)]`.
 ///
@@ -47,10 +49,9 @@ use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 ///
 /// # Safety
 ///
-/// Implemented by the derive and by this crate only. An implementor has the size, alignment and field
-/// offsets of [`Persistent::Bits`]; every value that `Bits` accepts is a valid `Self`; there is no padding
-/// and no drop glue; `trace` reports every `Link` and `Word` inside, and `Links` is `Yes` if there is a
-/// link. The hidden items describe the layout truly.
+/// Implemented by the derive and by this crate only. The hidden items describe the layout truly: the fields that they
+/// name are all there are, of these types and at these offsets. Whoever gives one that is marked as not for
+/// implementors promises what it says.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored in persistent memory",
     label = "not `Persistent`",
@@ -58,77 +59,139 @@ use zerocopy::{Immutable, KnownLayout, TryFromBytes};
     note = "use `Link<T>` for a pointer or an optional object, `Word<T>` for a cell, `u64` for `usize`, and `#[derive(Persistent)]` with `#[repr(C)]` on your own types"
 )]
 pub unsafe trait Persistent: Send + Sync + Sized + 'static {
-    /// The object as untrusted bytes: the same layout, with every link and word an integer.
-    type Bits: TryFromBytes + KnownLayout + Immutable;
     /// `Yes` if there is a [`Link`](crate::Link) anywhere inside.
     type Links: Flag;
     /// What [`Pm::fields`](crate::Pm::fields) gives: a reference to each field, exclusive where it has no
     /// links.
     type Fields<'a>;
 
+    // What the derive says, in types that are fixed here. The names in its expansion may lead to a module of the
+    // user's own (`#[persistent(crate = "…")]`, `extern crate self as indelible`), but an item of a trait is the
+    // trait's, whose implementation the expansion is.
+
+    #[doc(hidden)]
+    const NAME: &'static str;
+    /// Generic arguments.
+    #[doc(hidden)]
+    const ARGS: &'static [Arg] = &[];
+    /// A struct's fields, in order.
+    #[doc(hidden)]
+    const FIELDS: &'static [Field] = &[];
+    /// An enum's variants.
+    #[doc(hidden)]
+    const VARIANTS: &'static [Variant] = &[];
+    /// An enum's `repr`.
+    #[doc(hidden)]
+    const TAG: &'static str = "";
+    /// A value of each variant, if none has fields.
+    #[doc(hidden)]
+    const VALUES: &'static [Self] = &[];
+    /// Fails to evaluate if the derive finds that the layout breaks a rule, and shows the type's own place then.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+    /// Whether the derive has failed, for this type or for one inside, which was told already.
+    #[doc(hidden)]
+    const BROKEN: bool = layout::traits(Self::KIND).broken;
+
+    // What the derive takes from here, so that it needs no path.
+
+    /// This type, for [`Part::at`].
+    #[doc(hidden)]
+    const PART: Part = {
+        let () = Self::SOUND;
+        Part {
+            size: Self::SIZE,
+            align: if Self::BROKEN { 1 } else { align_of::<Self>() },
+            fingerprint: Self::FINGERPRINT,
+            cells: Self::CELLS,
+            linked: Self::LINKED,
+            plain: Self::PLAIN,
+            broken: Self::BROKEN,
+            info: Self::type_info,
+            valid: Self::valid,
+            trace: Self::trace,
+        }
+    };
+    /// This type, as an argument of another.
+    #[doc(hidden)]
+    const ARG: Arg = Arg::Type(Self::NAME_ID, Self::type_info);
+    /// For [`Arg::number`].
+    #[doc(hidden)]
+    const NUMBER: Arg = Arg::Const(0);
+    /// For [`Variant::of`].
+    #[doc(hidden)]
+    const VARIANT: Variant = Variant::NONE;
+    /// A place to measure in.
+    #[doc(hidden)]
+    const PLACE: MaybeUninit<Self> = MaybeUninit::uninit();
+    /// A place to write a tag to.
+    #[doc(hidden)]
+    const ZEROED: MaybeUninit<Self> = MaybeUninit::zeroed();
+
+    // What follows. Not for implementors to give; the leaf types do.
+
     /// Hash of the type's name and generic arguments.
     #[doc(hidden)]
-    const NAME_ID: u64;
+    const NAME_ID: u64 = layout::id(Self::NAME, Self::ARGS);
     /// Hash of the type's layout, in 48 bits; kept in each block header.
     #[doc(hidden)]
-    const FINGERPRINT: u64;
+    const FINGERPRINT: u64 = layout::fingerprint::<Self>();
+    #[doc(hidden)]
+    const KIND: Kind = match Self::VARIANTS {
+        [] => Kind::Struct(Self::FIELDS),
+        variants => Kind::Enum(variants),
+    };
     /// Whether there is a link or a word inside.
     #[doc(hidden)]
-    const CELLS: bool;
-    /// Whether there is a link inside. The derive finds it without naming [`Flag`].
+    const CELLS: bool = layout::traits(Self::KIND).cells;
+    /// Whether there is a link inside.
     #[doc(hidden)]
-    const LINKED: bool;
-    /// Bytes of all fields together, the tag of an enum included; 0 if its variants differ.
+    const LINKED: bool = layout::traits(Self::KIND).linked;
+    /// Whether any bytes are valid.
     #[doc(hidden)]
-    const FILLED: usize;
-    /// Fails to evaluate if the derive finds that the layout breaks a rule; it knows the fields' names.
-    #[doc(hidden)]
-    const CHECKED: ();
-    /// Not for implementors to give.
+    const PLAIN: bool = layout::traits(Self::KIND).plain;
     #[doc(hidden)]
     const SIZE: usize = size_of::<Self>();
-    /// Fails to evaluate if the layout breaks a rule; evaluated wherever an object is made. Not for
-    /// implementors to give: the names in an expansion may lead to a module of the user's own
-    /// (`#[persistent(crate = "…")]`, `extern crate self as core`), those here don't.
+    /// Fails to evaluate if the layout breaks a rule. Evaluated wherever an object is made, and for every type that a
+    /// schema names.
     #[doc(hidden)]
     const SOUND: () = {
         let () = Self::CHECKED;
-        require(
-            Self::LINKED == <Self::Links as Flag>::LINKED,
-            "`Links` does not say what the fields do: the derive was led to another `Flag` than this crate's",
-        );
-        require(
-            Self::FILLED == size_of::<Self>(),
-            "the type has padding, which has no defined value in memory",
-        );
-        require(
-            size_of::<Self>() == size_of::<Self::Bits>() && align_of::<Self>() == align_of::<Self::Bits>(),
-            "the type's layout is not that of the tokens the derive was given: another macro changed it",
-        );
-        require(
-            !std::mem::needs_drop::<Self>(),
-            "the type has drop glue: nothing in persistent memory is ever dropped",
-        );
-        require(align_of::<Self>() <= 4096, "the type is aligned to more than 4096 bytes, a page");
+        layout::check::<Self>();
     };
 
     #[doc(hidden)]
-    fn type_info() -> &'static TypeInfo;
-    /// Reports every link and word of the object whose bytes are `bits`.
+    fn type_info() -> &'static TypeInfo {
+        // Whoever names a type's description has the type checked, and so those that its links lead to.
+        const {
+            let () = Self::SOUND;
+            &TypeInfo::new::<Self>()
+        }
+    }
+    /// Whether these bytes, as many as the type has, are a value of it.
     #[doc(hidden)]
-    fn trace(bits: &Self::Bits, visitor: &mut Visitor<'_>);
+    fn valid(bytes: &[u8]) -> bool {
+        layout::valid::<Self>(bytes)
+    }
+    /// Reports every link and word of the value that these bytes are.
+    #[doc(hidden)]
+    fn trace(bytes: &[u8], visitor: &mut Visitor<'_>) {
+        layout::trace::<Self>(bytes, visitor);
+    }
     /// # Safety
     ///
     /// `this` points to a valid object that is borrowed exclusively for `'a`.
     #[doc(hidden)]
-    unsafe fn project<'a>(this: NonNull<Self>) -> Self::Fields<'a>;
-    /// One field of another type's [`Persistent::Fields`].
+    unsafe fn project<'a>(this: *mut Self) -> Self::Fields<'a>;
+    /// One field of another type's [`Persistent::Fields`]. Not for implementors to give.
     ///
     /// # Safety
     ///
     /// `field` is valid and borrowed exclusively for `'a`.
     #[doc(hidden)]
-    unsafe fn project_field<'a>(field: NonNull<Self>) -> <Self::Links as Flag>::Field<'a, Self> {
+    unsafe fn project_field<'a>(field: *mut Self) -> <Self::Links as Flag>::Field<'a, Self> {
+        // SAFETY: the caller's promise; what is valid is not null.
+        let field = unsafe { NonNull::new_unchecked(field) };
         // SAFETY: the caller's promise.
         unsafe { <Self::Links as Project>::project(field) }
     }
@@ -150,6 +213,9 @@ pub unsafe trait Target: Send + Sync + 'static {
 
     #[doc(hidden)]
     const TARGET_ID: u64;
+    /// This type, as an argument of another.
+    #[doc(hidden)]
+    const TARGET_ARG: Arg = Arg::Type(Self::TARGET_ID, Self::target_info);
     #[doc(hidden)]
     const TARGET_CHECKED: ();
     #[doc(hidden)]
@@ -194,7 +260,10 @@ unsafe impl<T: Persistent> Target for [T] {
     };
     const FIXED_SIZE: Option<usize> = None;
     fn target_info() -> &'static TypeInfo {
-        const { &TypeInfo::slice::<T>() }
+        const {
+            let () = <Self as Target>::TARGET_CHECKED;
+            &TypeInfo::slice::<T>()
+        }
     }
     #[inline(always)]
     fn from_address(at: *mut u8, count: impl FnOnce(*mut u8) -> usize) -> *mut [T] {
@@ -223,25 +292,12 @@ unsafe impl Target for str {
     }
 }
 
-/// An assertion for constants, also the derive's. The compiler shows it at its caller, not inside a macro of
-/// `core`.
-#[doc(hidden)]
+/// An assertion for constants. The compiler shows it at its caller, not inside a macro of `core`.
 #[track_caller]
-pub const fn require(holds: bool, rule: &str) {
+pub(crate) const fn require(holds: bool, rule: &str) {
     if !holds {
         panic!("{}", rule);
     }
-}
-
-/// The pointer to a field of an object that is there, for the derive.
-///
-/// # Safety
-///
-/// `field` is not null.
-#[doc(hidden)]
-pub unsafe fn not_null<T>(field: *mut T) -> NonNull<T> {
-    // SAFETY: the caller's promise.
-    unsafe { NonNull::new_unchecked(field) }
 }
 
 /// There is a link inside.

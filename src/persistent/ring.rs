@@ -95,7 +95,7 @@ impl TypeInfo {
                 Ok(words) => {
                     let words: &[u64] = words;
                     let durable = words.get(..=CUT / 8).unwrap_or(&[]);
-                    durable.iter().for_each(|word| visitor.word(word, |_| true));
+                    durable.chunks(1).for_each(|word| visitor.word(word, |_| true));
                     words.len() > RING_HEADER / 8
                 }
                 Err(_) => false,

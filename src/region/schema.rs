@@ -46,7 +46,7 @@ fn describe(out: &mut String, number: usize, info: &'static TypeInfo) {
     let _ = writeln!(out, "{number} {what}{name}: {} bytes, aligned to {}", info.size, info.align);
     let fields = |out: &mut String, indent: &str, fields: &'static [crate::persistent::Field]| {
         for field in fields {
-            let of = (field.info)();
+            let of = (field.part.info)();
             let _ = writeln!(out, "{indent}{} at {}: {}", field.name, field.offset, of.display_name());
         }
     };
@@ -67,9 +67,9 @@ fn children(info: &'static TypeInfo) -> Vec<&'static TypeInfo> {
     let mut found = Vec::new();
     match info.kind {
         Kind::Leaf | Kind::Str | Kind::Ring => {}
-        Kind::Struct(fields) => found.extend(fields.iter().map(|field| (field.info)())),
+        Kind::Struct(fields) => found.extend(fields.iter().map(|field| (field.part.info)())),
         Kind::Enum(variants) => {
-            found.extend(variants.iter().flat_map(|v| v.fields.iter().map(|field| (field.info)())));
+            found.extend(variants.iter().flat_map(|v| v.fields.iter().map(|field| (field.part.info)())));
         }
         Kind::Array(of, _) | Kind::Slice(of) | Kind::Link(of) | Kind::Word(of) => found.push(of()),
     }

@@ -45,6 +45,45 @@ fn every_message_has_its_program_and_every_program_is_run() {
     }
 }
 
+/// What the derive's expansions name by the path that the user gives, and the program in which that is another thing:
+/// it must be refused, or do no harm. All of them together are another thing in `own_everything.rs` and `own_names.rs`.
+const NAMED: [(&str, &str); 8] = [
+    ("Flag", "bypass/own_or.rs"),
+    ("No", "bypass/own_no.rs"),
+    ("Persistent", "bypass/own_persistent.rs"),
+    ("Target", "pass/own_names.rs"),
+    ("__private::Arg", "bypass/own_argument.rs"),
+    ("__private::Field", "bypass/own_field.rs"),
+    ("__private::Variant", "bypass/own_variant.rs"),
+    ("__private::check", "bypass/own_check.rs"),
+];
+
+#[test]
+fn each_name_that_an_expansion_uses_is_replaced_in_a_program() {
+    let mut named = std::collections::BTreeSet::new();
+    for file in files(Path::new("../derive/snapshots")) {
+        let code = fs::read_to_string(&file).unwrap();
+        let first = |path: &str| {
+            let end = path.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(path.len());
+            path[..end].to_string()
+        };
+        for path in code.split("::indelible::").skip(1) {
+            let name = match path.strip_prefix("__private::") {
+                Some(inner) => format!("__private::{}", first(inner)),
+                None => first(path),
+            };
+            named.insert(name);
+        }
+        for elsewhere in ["::core::", "::std::", "::alloc::", "zerocopy", "macro_rules", "!("] {
+            assert!(!code.contains(elsewhere), "{} names {elsewhere}", file.display());
+        }
+    }
+    assert_eq!(named.iter().map(String::as_str).collect::<Vec<_>>(), NAMED.map(|(name, _)| name));
+    for (_, case) in NAMED {
+        assert!(Path::new("cases").join(case).exists(), "{case} does not exist");
+    }
+}
+
 #[test]
 fn the_readme_shows_a_program_and_its_message_as_they_are() {
     let readme = fs::read_to_string("../README.md").unwrap();

@@ -1,6 +1,6 @@
 //! An object with a link is no bytes to write into.
 
-use indelible::__private::zerocopy::IntoBytes;
+use zerocopy::IntoBytes;
 use indelible::{Link, Persistent, Region};
 
 #[derive(Persistent)]

@@ -1,7 +1,6 @@
 //! What the derive uses to reach into an object is unsafe to call.
 
 use indelible::{Link, Persistent};
-use std::ptr::NonNull;
 
 #[derive(Persistent)]
 #[repr(C)]
@@ -11,6 +10,6 @@ struct Node {
 }
 
 fn main() {
-    let node = Node { key: 1, next: Link::null() };
-    *Node::project(NonNull::from(&node)).key = 2;
+    let mut node = Node { key: 1, next: Link::null() };
+    *Node::project(&raw mut node).key = 2;
 }

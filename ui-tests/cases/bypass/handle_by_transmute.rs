@@ -1,6 +1,6 @@
 //! A handle can't be made from a number by zerocopy's checked cast.
 
-use indelible::__private::zerocopy::transmute;
+use zerocopy::transmute;
 use indelible::Pm;
 use indelible::state::Persisted;
 

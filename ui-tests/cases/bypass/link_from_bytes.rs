@@ -2,7 +2,7 @@
 
 use indelible::Link;
 
-use indelible::__private::zerocopy::TryFromBytes;
+use zerocopy::TryFromBytes;
 
 fn main() {
     let _ = Link::<u64>::try_read_from_bytes(&[0; 8]);

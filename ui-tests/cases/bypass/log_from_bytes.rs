@@ -2,7 +2,7 @@
 
 use indelible::collections::Log;
 
-use indelible::__private::zerocopy::TryFromBytes;
+use zerocopy::TryFromBytes;
 
 fn main() {
     let _ = Log::try_read_from_bytes(&[8; 8]);
