@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Instant;
 
 /// Programs of an ordinary run, which takes some seconds.
-const PROGRAMS: u64 = 1_500;
+const PROGRAMS: u64 = 2_000;
 
 /// Programs of one run that are made shorter; one fault has many.
 const SHRUNK: usize = 3;
