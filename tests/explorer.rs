@@ -138,7 +138,10 @@ fn histories_that_differ_are_not_one_case() {
 #[test]
 fn an_object_that_is_freed_before_it_is_flushed_is_forgotten() {
     let workload = |region: &mut Made, log: &Log<u64>| {
-        region.transact(|tx, _| Ok(tx.free(tx.alloc_slice(&[1_u64])?)))?;
+        region.transact(|tx, _| {
+            tx.free(tx.alloc_slice(&[1_u64])?);
+            Ok(())
+        })?;
         log.begin(5);
         region.transact(|tx, root| {
             tx.stage(&root.big, tx.flush(tx.alloc_slice(&[5_u64; 5])?));

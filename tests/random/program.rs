@@ -25,6 +25,14 @@ pub enum Value {
     Committed,
 }
 
+/// Words of a node, on different lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Near,
+    Far,
+    Both,
+}
+
 /// A new node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Build {
@@ -101,7 +109,7 @@ pub enum Step {
     StoreInNode {
         list: usize,
         depth: usize,
-        far: bool,
+        which: Which,
         value: Value,
     },
     /// What follows is attached, or published into the new node when that is published itself (`late`).
@@ -266,7 +274,7 @@ const KINDS: &[(About, Write)] = &[
         writer.log(LogOp::Append { id, len })
     }),
     (About::Logs, |writer| {
-        let (id, count, len) = (writer.id(), writer.chance.below(5), writer.record_len().min(24));
+        let (id, count, len) = (writer.id(), writer.chance.of(&[0, 2, 3, 4]), writer.record_len().min(24));
         writer.log(LogOp::AppendAll { id, count, len })
     }),
     (About::Logs, |writer| {
@@ -274,7 +282,7 @@ const KINDS: &[(About, Write)] = &[
         writer.log(LogOp::TruncateFront { keep })
     }),
     (About::Logs, |writer| {
-        let drop = writer.chance.of(&[1, 1, 2, 9]);
+        let drop = writer.chance.of(&[1, 2, 9, 9]);
         writer.log(LogOp::TruncateBack { drop })
     }),
     (About::Logs, |writer| writer.log(LogOp::Destroy)),
@@ -300,6 +308,7 @@ const KINDS: &[(About, Write)] = &[
 struct Writer {
     chance: Chance,
     about: About,
+    other: About,
     /// How often each of [`KINDS`] is chosen.
     weights: Vec<usize>,
     /// A step in so many is followed by a fence, a transaction in so many aborts, or runs on its own thread.
@@ -330,7 +339,7 @@ impl Program {
         let mut writer = Writer::new(chance, about);
         let chance = &mut writer.chance;
         // Many short transactions, a few long ones, or so few that what follows a crash is explored too.
-        let (depth, kills) = chance.of(&[(1, false), (1, false), (1, false), (2, false), (2, true)]);
+        let (depth, kills) = chance.of(&[1, 1, 1, 1, 1, 2, 3].map(|shape| (shape.min(2), shape == 3)));
         let file_system = depth > 1 && chance.once_in(4);
         let steps = chance.of(&[1, 2, 5]);
         let (most, then) = match (depth, kills) {
@@ -352,17 +361,22 @@ impl Program {
 
 impl Writer {
     fn new(mut chance: Chance, about: About) -> Self {
-        let weight = |&(kind, _): &(About, Write)| {
-            chance.of(&[0, 1, 1, 3]) * if kind == about { chance.of(&[0, 6, 12]) } else { 1 }
+        // One or two groups, and of these often a few kinds only.
+        let other = chance.of(&[about, about, About::Words, About::Lists, About::Logs]);
+        let few = chance.once_in(2);
+        let weight = |&(kind, _): &(About, Write)| match kind == about || kind == other {
+            true if few => chance.of(&[0, 0, 20, 40]),
+            true => chance.of(&[0, 6, 12, 24]),
+            false => chance.of(&[0, 1, 1, 2]),
         };
         let mut weights: Vec<usize> = KINDS.iter().map(weight).collect();
         if weights.iter().all(|&weight| weight == 0) {
             weights.fill(1);
         }
         let (fences, aborts, threads) =
-            (chance.of(&[2, 4, 12]), chance.of(&[3, 5, 12]), chance.of(&[2, 3, 8]));
+            (chance.of(&[2, 4, 12]), chance.of(&[3, 6, 40]), chance.of(&[2, 3, 8]));
         let (lists, logs) = (chance.of(&[1, 2]), chance.of(&[1, 1, 2]));
-        Writer { chance, about, weights, fences, aborts, threads, lists, logs, id: 0 }
+        Writer { chance, about, other, weights, fences, aborts, threads, lists, logs, id: 0 }
     }
 
     fn transactions(&mut self, least: usize, most: usize, steps: usize) -> Vec<Transaction> {
@@ -402,20 +416,26 @@ impl Writer {
 
     /// What gives the rest something to work on.
     fn beginning(&mut self) -> Vec<Step> {
-        let push = |build| Step::Push { list: 0, depth: 0, build, how: How::Stage, late: false };
-        match self.about {
-            About::Words | About::Slices => vec![Step::Fence],
-            About::Logs => {
-                let capacity = self.capacity();
-                vec![Step::Log { at: LogAt::Root(0), op: LogOp::Create { capacity, first: 1 } }]
+        let mut steps = Vec::new();
+        for about in [self.about, self.other] {
+            match about {
+                About::Words | About::Slices => {}
+                About::Logs => {
+                    let capacity = self.capacity();
+                    steps.push(Step::Log { at: LogAt::Root(0), op: LogOp::Create { capacity, first: 1 } });
+                }
+                About::Maps => {
+                    let (count, value) = (self.chance.of(&[3, 8, 17]), self.id());
+                    let op = MapOp::InsertRun { key: 0, count, value };
+                    steps.extend([Step::Tree(op), Step::Hash(op)]);
+                }
+                About::Lists => {
+                    let build = self.build();
+                    steps.push(Step::Push { list: 0, depth: 0, build, how: How::Stage, late: false });
+                }
             }
-            About::Maps => {
-                let (count, value) = (self.chance.of(&[3, 8, 17]), self.id());
-                let op = MapOp::InsertRun { key: 0, count, value };
-                vec![Step::Tree(op), Step::Hash(op)]
-            }
-            About::Lists => vec![push(self.build()), push(self.build())],
         }
+        steps
     }
 
     /// A number that nothing else of the program has, nor its neighbours.
@@ -450,7 +470,12 @@ impl Writer {
 
     fn store_in_node(&mut self) -> Step {
         let (list, depth, value) = (self.list(), self.chance.of(&[0, 0, 1, 2]), self.value());
-        Step::StoreInNode { list, depth, far: self.chance.once_in(2), value }
+        Step::StoreInNode {
+            list,
+            depth,
+            which: self.chance.of(&[Which::Near, Which::Far, Which::Both]),
+            value,
+        }
     }
 
     fn log(&mut self, op: LogOp) -> Step {

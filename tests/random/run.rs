@@ -1,6 +1,6 @@
 //! Carries a program out on a region, beside its model, under the explorer.
 
-use crate::program::{Build, End, How, LogAt, LogOp, MapOp, Program, Step, Transaction, Value};
+use crate::program::{Build, End, How, LogAt, LogOp, MapOp, Program, Step, Transaction, Value, Which};
 use crate::program::{numbers, record, text};
 use crate::state::State;
 use crate::stored::{Node, Root, committed, seen};
@@ -132,11 +132,15 @@ fn perform<'t>(
             let words = root.words[from..].iter().take(count);
             words.zip(value..).for_each(|(word, value)| tx.store(word, value));
         }
-        Step::StoreInNode { list, depth, far, ref value } => {
+        Step::StoreInNode { list, depth, which, ref value } => {
             let Some((_, node)) = taken_slot(tx, root, list, depth) else { return Ok(None) };
-            let word = if far { &node.far } else { &node.near };
-            let number = value.or(word.get());
-            tx.store(word, number);
+            let number = value.or(if which == Which::Near { node.near.get() } else { node.far.get() });
+            if which != Which::Far {
+                tx.store(&node.near, number);
+            }
+            if which != Which::Near {
+                tx.store(&node.far, number);
+            }
             let Step::StoreInNode { value, .. } = &mut done else { unreachable!() };
             *value = Value::New(number);
         }

@@ -1,6 +1,6 @@
 //! Makes a program that fails as short as it can be while it fails.
 
-use crate::program::{Build, End, How, LogOp, MapOp, Program, Step, Transaction, Value};
+use crate::program::{Build, End, How, LogOp, MapOp, Program, Step, Transaction, Value, Which};
 use indelible::power::Model;
 
 /// The shortest that was found, and what goes wrong with it.
@@ -75,8 +75,9 @@ fn simpler(step: Step) -> Vec<Step> {
             all.push(Step::StoreRun { from, count: count / 2, value });
             all.push(Step::StoreRun { from, count: count - 1, value });
         }
-        Step::StoreInNode { list, value, .. } => {
-            all.push(Step::StoreInNode { list, depth: 0, far: false, value });
+        Step::StoreInNode { list, depth, which, value } => {
+            all.push(Step::StoreInNode { list, depth: 0, which, value });
+            all.push(Step::StoreInNode { list, depth, which: Which::Near, value });
         }
         Step::Push { list, depth, build, how, late } => {
             all.push(Step::Push { list, depth: 0, build, how, late });

@@ -1,6 +1,6 @@
 //! [`State`]: what a region holds, in std's collections, and what each step makes of it.
 
-use crate::program::{Build, LogAt, LogOp, MapOp, Step, Value, numbers, record, text};
+use crate::program::{Build, LogAt, LogOp, MapOp, Step, Value, Which, numbers, record, text};
 use crate::stored::{TWO, WORDS};
 use std::collections::BTreeMap;
 
@@ -95,9 +95,14 @@ impl State {
                 let words = self.words[from..].iter_mut().take(count);
                 words.zip(value..).for_each(|(word, value)| *word = value);
             }
-            Step::StoreInNode { list, depth, far, value } => {
+            Step::StoreInNode { list, depth, which, value } => {
                 if let Some(node) = self.lists[list].get_mut(depth) {
-                    *(if far { &mut node.far } else { &mut node.near }) = value.number();
+                    if which != Which::Far {
+                        node.near = value.number();
+                    }
+                    if which != Which::Near {
+                        node.far = value.number();
+                    }
                 }
             }
             Step::Push { list, depth, build, .. } => {
