@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-const PAGE: usize = 4096;
+pub const PAGE: usize = 4096;
 
 /// Bytes that anybody could have.
 pub fn free(folder: &Path) -> Checked<u64> {
