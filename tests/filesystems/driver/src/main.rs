@@ -266,7 +266,9 @@ fn refused_both(folder: &Path, region: &Path, raw: &Path) -> Checked {
         bytes == [std::fs::read(region).map_err(text)?, std::fs::read(raw).map_err(text)?],
         "bytes changed",
     )?;
-    check(free(folder)? + MIB / 4 > before, "what was free was used up in vain")
+    // btrfs is not asked for shared blocks as a whole, and what it says of its room is more than there is.
+    let unknown = writes_in_place(region)?;
+    check(unknown || free(folder)? + MIB / 4 > before, "what was free was used up in vain")
 }
 
 /// What has holes gets blocks when it is opened, or is refused.
