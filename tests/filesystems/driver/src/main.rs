@@ -310,8 +310,10 @@ fn shared(place: &Place) -> Checked {
     let filler = fill(folder, place.len / 2)?;
     refused_both(folder, &copy, &raw_copy)?;
     remove(&filler)?;
-    // A little more than is needed: not twice as much, which XFS wants for all of it at once.
-    let filler = fill(folder, place.len * 2 + place.len / 2)?;
+    // A little more than is needed: not twice as much, which XFS wants for all of it at once. btrfs keeps an old
+    // extent until none of it is in use.
+    let little = if writes_in_place(&region)? { place.len * 2 } else { place.len / 2 };
+    let filler = fill(folder, place.len * 2 + little)?;
     open(&copy).and_then(Region::close).map_err(text)?;
     open_raw(&raw_copy).and_then(Mapping::close).map_err(text)?;
     remove(&filler)?;
