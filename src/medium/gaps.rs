@@ -22,7 +22,13 @@ pub(crate) struct Gaps {
 impl Gaps {
     /// Those among the first `len` bytes. `None`: the file system does not tell.
     pub(crate) fn of(file: &File, len: u64) -> io::Result<Option<Self>> {
-        match extents::of(file) {
+        let found = loop {
+            match extents::of(file) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match found {
             Ok(extents) => Ok(Some(Self::between(&extents, len))),
             Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
                 // Not known to the file system (fiemap.rst), or no ioctl is (ioctl(2); FUSE says ENOSYS).
@@ -68,6 +74,7 @@ fn push(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
 mod tests {
     use super::*;
 

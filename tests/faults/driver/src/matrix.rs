@@ -257,6 +257,8 @@ fn may_be(job: &Job, errno: &str, outcome: &str) -> Result<(), String> {
         "readlink" | "readlinkat" => creates,
         // A file system that shares no blocks.
         "fallocate" if label == "unshare" => matches!(errno, "EOPNOTSUPP"),
+        // Where the file system does not tell what is missing, all of it is asked for.
+        "ioctl" => matches!(errno, "EINVAL" | "ENOTTY" | "EOPNOTSUPP"),
         // It grows by less than it would like to.
         "fallocate" => matches!(errno, "ENOSPC" | "EDQUOT" | "EFBIG") && job.scenario.name == "grow",
         // What could not be extended is cut to its old length; a longer file would be right too.

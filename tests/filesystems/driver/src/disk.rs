@@ -6,30 +6,39 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-const PAGE: usize = 4096;
+pub const PAGE: usize = 4096;
 
-/// Bytes that anybody could have.
+/// Bytes of blocks that a file could have. (What statfs says of btrfs counts what only metadata may have.)
 pub fn free(folder: &Path) -> Checked<u64> {
-    let stat = rustix::fs::statfs(folder).map_err(text)?;
-    Ok(stat.f_bavail * stat.f_bsize as u64)
+    let path = folder.join("probe");
+    let Ok(file) = File::create(&path) else { return Ok(0) };
+    let free = take(&file, 0);
+    remove(&path)?;
+    Ok(free)
 }
 
-/// Takes all room but so many bytes, for a file that may be there already; with `leave` 0, also what is kept back for metadata and given to small files.
-pub fn fill(folder: &Path, leave: u64) -> Checked<PathBuf> {
-    let path = folder.join("filler");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(text)?;
-    let mut at = file.metadata().map_err(text)?.len();
-    if leave > 0 {
-        let len = free(folder)?.checked_sub(leave).ok_or("less is free already")?;
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), at, len).map_err(text)?;
-        return Ok(path);
-    }
-    let mut step = 64 << 20;
+/// Gives a file of `from` bytes all blocks that are left; its length then.
+fn take(file: &File, from: u64) -> u64 {
+    let (mut at, mut step) = (from, 64 << 20);
     while step >= PAGE as u64 {
-        match rustix::fs::fallocate(&file, FallocateFlags::empty(), at, step) {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), at, step) {
             Ok(()) => at += step,
             Err(_) => step /= 2,
         }
+    }
+    at
+}
+
+/// Takes all room but so many bytes, for a file that may be there already; with `leave` 0, also what is kept back
+/// for metadata and given to small files.
+pub fn fill(folder: &Path, leave: u64) -> Checked<PathBuf> {
+    let path = folder.join("filler");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(text)?;
+    let mut at = take(&file, file.metadata().map_err(text)?.len());
+    if leave > 0 {
+        file.set_len(at.checked_sub(leave).ok_or("less is free already")?).map_err(text)?;
+        rustix::fs::syncfs(&file).map_err(text)?;
+        return Ok(path);
     }
     while file.write_all_at(&[1; PAGE], at).is_ok() {
         at += PAGE as u64;
