@@ -107,7 +107,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process, or another `Region` of this one, has the file open.
-    #[error("{}: the region is open in another process or elsewhere in this one; close it there first (`fuser -v` names who has it: it may be a child that was forked while the region was being opened)", .path.display())]
+    #[error("{}: the region is open in another process or elsewhere in this one; close it there first (`fuser -v` names who has it: a child that a killed process has forked counts until it ends)", .path.display())]
     Locked {
         /// The path that was given.
         path: PathBuf,

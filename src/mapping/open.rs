@@ -126,7 +126,6 @@ impl Options {
         let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
         medium.allocate()?;
         settle(&medium, Location::caller())?;
-        medium.file().lock_by_mapping();
         Ok(Mapping::on(medium))
     }
 
@@ -182,7 +181,6 @@ impl Options {
         // What `first` left unflushed too, also where the kernel's sync leaves it in the CPU's cache.
         settle(mapping.medium(), Location::caller())?;
         unnamed.name(mapping.medium().file())?;
-        mapping.medium().file().lock_by_mapping();
         Ok(mapping)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Everything that the kernel can answer here becomes a typed error, and nothing is changed before a file
 //! is known to be ours. A lock belongs to the open file, which a child of `fork` shares with its parent: so
-//! only the process that opened a file unlocks it, and once the region is open no descriptor refers to the open
-//! file that has the lock, but the mapping alone.
+//! only the process that opened a file unlocks it. (A mapping alone would keep the lock too, without a descriptor that
+//! a child inherits; but then nobody could unlock what a child between `fork` and `exec` still holds.)
 
 use super::calls::{self, Call};
 use super::entry::Entry;
@@ -13,7 +13,7 @@ use super::{Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::medium::map::{HUGE, PAGE};
 use crate::region::Options;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MapFlags;
@@ -22,7 +22,6 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Magic numbers of `statfs(2)`.
 const TMPFS: u64 = 0x0102_1994;
@@ -61,10 +60,7 @@ impl Access {
 /// A file or device that is open and locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
-    /// What is worked with. It has no lock where `lock` is apart.
     pub file: File,
-    /// The open file that has the lock, until the mapping alone keeps it; see [`OpenFile::lock_by_mapping`].
-    lock: Mutex<Option<File>>,
     pub path: PathBuf,
     /// Size in bytes, rounded down to whole pages.
     pub len: usize,
@@ -110,7 +106,7 @@ impl OpenFile {
             let file = Self::from_file(File::from(fd), path, access)?;
             if file.is_found(rustix::fs::statat(folder, name, AtFlags::empty()))? {
                 file.check_owner(options)?;
-                return Ok(file.with_lock_apart(access));
+                return Ok(file);
             }
         }
         Err(Error::Locked { path: path.to_path_buf() })
@@ -153,30 +149,6 @@ impl OpenFile {
         Entry::at(&own)
     }
 
-    /// Opens the file once more, without a lock, and works with that from now on. Where it can't be opened twice,
-    /// as with a mode that forbids it, there is one open file as before.
-    pub(crate) fn with_lock_apart(mut self, access: Access) -> Self {
-        let lock = self.lock.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        if let Ok(fd) = retry_on_intr(|| rustix::fs::open(&own, flags, Mode::empty())) {
-            *lock = Some(std::mem::replace(&mut self.file, File::from(fd)));
-        }
-        self
-    }
-
-    /// Lets the mapping alone keep the lock, from when the region is open until its memory is unmapped.
-    ///
-    /// A lock belongs to the open file (flock(2)), and that stays as long as a descriptor or a mapping refers to it
-    /// (Linux `mm/mmap.c`, `vm_file`). A child of `fork` has all descriptors of its parent, and would keep the lock
-    /// of a parent that was killed; the mapping it does not have (madvise(2), `MADV_DONTFORK`).
-    pub(crate) fn lock_by_mapping(&self) {
-        // What lies in one page of the kernel's is mapped anew when it grows, by a file without the lock.
-        if self.len >= rustix::param::page_size() {
-            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
-        }
-    }
-
     /// Locks an open file; `path` is what errors call it.
     pub(crate) fn from_file(file: File, path: &Path, access: Access) -> Result<Self> {
         let io = |op| move |errno: Errno| Error::from_io(op, path, errno.into());
@@ -201,7 +173,6 @@ impl OpenFile {
         let len = usize::try_from(exact_len).unwrap_or(usize::MAX) & !(PAGE - 1);
         Ok(OpenFile {
             file,
-            lock: Mutex::new(None),
             path: path.to_path_buf(),
             len,
             exact_len,
@@ -232,8 +203,7 @@ impl OpenFile {
         let align = if self.device { self.sysfs.device_dax_align(self.dev) } else { None };
         let map = Map::reserve_aligned(max_len.max(self.len), align.unwrap_or(HUGE).max(HUGE))
             .map_err(MapError::Other)?;
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        match map.extend_file(self.len, lock.as_ref().unwrap_or(&self.file), flags) {
+        match map.extend_file(self.len, &self.file, flags) {
             Ok(()) => Ok(map),
             Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
                 // mmap(2): MAP_SYNC that the file system can't give; EINVAL where MAP_SHARED_VALIDATE
@@ -498,8 +468,7 @@ impl Drop for OpenFile {
         }
         // Closing alone would not do: while another thread of this process is between fork and exec, its child
         // has the open file too, and the lock belongs to that (flock(2)).
-        let lock = self.lock.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = rustix::fs::flock(lock.as_ref().unwrap_or(&self.file), FlockOperation::Unlock);
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

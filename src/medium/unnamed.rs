@@ -122,8 +122,7 @@ impl Unnamed {
             }
             Err(errno) => return Err(Error::from_io("open", &this.target.folder_path(), errno.into())),
         };
-        let mut file =
-            OpenFile::from_file(File::from(fd), path, Access::Write)?.with_lock_apart(Access::Write);
+        let mut file = OpenFile::from_file(File::from(fd), path, Access::Write)?;
         check(&file)?;
         file.write_in_place()?;
         file.lengthen(0, len)?;

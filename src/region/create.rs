@@ -66,7 +66,6 @@ pub(crate) fn create_at<R: Persistent, M: FileMedium + Writable>(
     let medium = M::attach(file, options).map_err(|refused| refused.error)?;
     let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
-    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, false))
 }
 
@@ -96,7 +95,6 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
         return Err(Error::DeviceInUse { path: entry.path().to_path_buf() });
     }
     let engine = build(&medium, layout, text, root, Location::caller())?;
-    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, false))
 }
 

@@ -70,7 +70,6 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     let is_own = same_file(&file.stat, &stat) && new.engine.layout.region_id == id;
     assert!(is_own, "`fill` exchanged the region for another one");
     unnamed.replace(file, old.medium.file(), keep.as_ref())?;
-    file.lock_by_mapping();
     Ok(new)
 }
 

@@ -39,11 +39,9 @@ use verify::{Overlay, Walk};
 /// into a `RwLock` for many readers and one writer.
 ///
 /// A child of `fork` has no memory of the region (`MADV_DONTFORK`, madvise(2)), so that it dies by a signal where
-/// it reads or changes the region; dropping it there does nothing. The lock is the parent's, and goes with it: once the
-/// region is open, the mapping alone keeps it, which the child does not have. A child that another thread forks *while*
-/// the region is being opened, or whose parent may open the file once only (a mode without the owner's own rights), has
-/// the lock too, until it ends or starts another program: then a region whose process was killed is
-/// [`Error::Locked`] for as long as that child lives.
+/// it reads or changes the region; dropping it there does nothing. But it shares the open file that has the lock
+/// (flock(2)): if the parent is killed, the region is [`Error::Locked`] until the child ends too, or starts another
+/// program. So fork before you open a region, or see to it that children end with their parent.
 ///
 /// Values have no checksum: what the device itself lost or changed, a write that it acknowledged and never made above
 /// all, is found by open only where it spoils the structure ("What it doesn't promise" in the book). And where the file

@@ -28,7 +28,6 @@ pub(crate) fn open_file<R: Persistent, M: FileMedium>(
     let medium: M = attach(file, options)?;
     let exact_len = medium.file().exact_len;
     let (engine, recovered) = recover::<R, M>(&medium, exact_len, options, Location::caller())?;
-    medium.file().lock_by_mapping();
     Ok(Region::new_parts(medium, engine, recovered))
 }
 

@@ -17,7 +17,6 @@ fn the_other_process() {
     match job.to_str().unwrap_or_default() {
         "migrate" => kill::migrate_in_a_child(&path),
         "fork" => locks::fork_in_a_child(&path),
-        "orphan" => locks::leave_an_orphan(&path),
         "change-folders" => paths::change_folders_in_a_child(&path),
         "exchange" => race::exchange_for_ever(&path),
         other => panic!("no such job: {other}"),
@@ -59,12 +58,6 @@ impl Running {
         drop(self.child.stdin.take());
         self.output.for_each(drop);
         self.child.wait().expect("it is ours").success()
-    }
-
-    /// What it prints next.
-    #[track_caller]
-    pub fn line(&mut self) -> String {
-        self.output.next().expect("it says more").expect("a text")
     }
 
     /// `SIGKILL`.

@@ -2,7 +2,6 @@
 
 use crate::child;
 use crate::support::*;
-use indelible::mapping::Mapping;
 use indelible::medium::PageCache;
 use indelible::{Error, Region};
 use rustix::fd::{AsRawFd, BorrowedFd};
@@ -83,55 +82,6 @@ fn a_child_of_fork_has_neither_the_memory_nor_a_say_in_the_lock() {
     old_bank(&path, 0);
     assert!(child::begin("fork", &path).end());
     assert_old::<PageCache>(&path, 5);
-}
-
-/// In the other process: opens or makes what is to be at `path`, and is killed while a child that it forked lives
-/// on until the test lets go of its input.
-pub fn leave_an_orphan(path: &Path) {
-    let way = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let mut bank: Option<Bank> = None;
-    let mut new: Option<Region<crate::support::Bank, PageCache>> = None;
-    let mut raw: Option<Mapping<PageCache>> = None;
-    match way {
-        "opened" => bank = Some(open(path).expect("a good region")),
-        "created" => bank = Some(create_old(path)),
-        "migrated" => new = Some(migrate(&options(), path).expect("room")),
-        // SAFETY: the file is in a folder of the test's own.
-        "raw" => raw = Some(unsafe { options().open_mapping(path) }.expect("a good mapping")),
-        // SAFETY: as above.
-        _ => raw = Some(unsafe { options().create_mapping(path, LEN, |_| Ok(())) }.expect("room")),
-    }
-    // SAFETY: as in `in_a_child`.
-    let orphan = unsafe { fork() };
-    if orphan == 0 {
-        child::wait_for_the_end();
-        // SAFETY: as in `in_a_child`.
-        unsafe { _exit(0) };
-    }
-    child::begun();
-    println!("{orphan}");
-    let me = rustix::process::getpid();
-    rustix::process::kill_process(me, rustix::process::Signal::KILL).expect("it is ours");
-    drop((bank, new, raw));
-}
-
-#[test]
-fn a_child_of_fork_does_not_keep_the_lock_of_a_parent_that_was_killed() {
-    let folder = Folder::new();
-    for way in ["opened", "created", "migrated", "raw", "made"] {
-        let path = folder.join(way);
-        if matches!(way, "opened" | "migrated" | "raw") {
-            old_bank(&path, 3);
-        }
-        let mut other = child::begin("orphan", &path);
-        assert_eq!(other.child.wait().expect("it is ours").signal(), Some(9), "{way}");
-        // SAFETY: the file is the test's own, and its only user was killed.
-        let opened = unsafe { options().open_mapping::<PageCache>(&path) };
-        drop(opened.unwrap_or_else(|error| panic!("{way}: {error}")));
-        let orphan = Path::new("/proc").join(other.line());
-        assert!(orphan.exists(), "{way}: there was no orphan that could have kept it");
-        drop(other.child.stdin.take());
-    }
 }
 
 #[test]

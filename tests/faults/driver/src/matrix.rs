@@ -243,8 +243,6 @@ fn may_be(job: &Job, errno: &str, outcome: &str) -> Result<(), String> {
         // What sysfs doesn't say of the memory's health refuses nothing; without a domain MapSync refuses.
         _ if label.starts_with("sys") => true,
         "getdents64" => true,
-        // Without a second open file the first one does both, and a child of `fork` keeps the lock.
-        "open" | "openat" if label.starts_with("proc/self/fd/") => true,
         // Another way is taken.
         "open" | "openat" if label.ends_with("unnamed") => {
             matches!(errno, "EOPNOTSUPP" | "EISDIR" | "EINVAL")
