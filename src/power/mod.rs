@@ -96,6 +96,11 @@
 //! the fully lost, some with one word lost, and a few by chance; the report then says "exhaustive modulo
 //! checksum collision".
 //!
+//! One thing is looked at while the workload runs, and not in images: just before a commit stores a record, or a word
+//! that is published alone, everything that it makes reachable (new objects, and frames of logs whose checksums the
+//! record holds) must be durable. Where it is not, the report says so whatever the check asserts, unless an image
+//! tells a plainer story.
+//!
 //! [`Report::is_exhaustive`] holds if nothing was left out. When a budget is used up
 //! ([`Explorer::max_images`], [`Explorer::max_time`]), the report counts what was sampled, and what was left
 //! out.
