@@ -219,7 +219,7 @@ fn the_error_names_the_place_of_the_oldest_that_has_no_owner() {
         let taken = tx.take(&root.full);
         tx.attach(&mut parent, |parent| &parent.left, tx.flush(tx.alloc(node(5))?));
         tx.publish(&root.empty, tx.persist(parent)?);
-        drop(taken);
+        let _lost = taken;
         Ok(())
     });
     assert_eq!(place(taken), known(line));

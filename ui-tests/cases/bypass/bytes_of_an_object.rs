@@ -1,7 +1,7 @@
 //! An object with a link is no bytes to write into.
 
-use zerocopy::IntoBytes;
 use indelible::{Link, Persistent, Region};
+use zerocopy::IntoBytes;
 
 #[derive(Persistent)]
 #[repr(C)]

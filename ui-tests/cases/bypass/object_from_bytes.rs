@@ -1,7 +1,7 @@
 //! zerocopy's derive refuses a type with a link, so that none is made from bytes.
 
-use zerocopy::FromBytes;
 use indelible::{Link, Persistent};
+use zerocopy::FromBytes;
 
 #[derive(Persistent, FromBytes)]
 #[repr(C)]

@@ -1,7 +1,7 @@
 //! The derive is led to a `No` that is `Yes`.
 
 mod fake {
-    pub use indelible::{Flag, Persistent, Target, Yes as No, __private};
+    pub use indelible::{__private, Flag, Persistent, Target, Yes as No};
 }
 
 #[derive(indelible::Persistent)]

@@ -1,7 +1,7 @@
 //! The derive is led to a trait of the user's own. Nothing takes a type for persistent that has only that.
 
 mod fake {
-    pub use indelible::{Flag, No, __private};
+    pub use indelible::{__private, Flag, No};
 
     pub trait Persistent {
         const SOUND: ();

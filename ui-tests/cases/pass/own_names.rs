@@ -154,7 +154,15 @@ struct Node<T: Persistent> {
 
 fn node(first: u64) -> Node<u64> {
     let (state, tagged) = (Word::new(State::Open), Tagged::Pair(1, 2));
-    Node { first, second: 2, state, tagged, shape: Shape::Square([5, 6]), rest: [true; 4], next: Link::null() }
+    Node {
+        first,
+        second: 2,
+        state,
+        tagged,
+        shape: Shape::Square([5, 6]),
+        rest: [true; 4],
+        next: Link::null(),
+    }
 }
 
 fn main() {
