@@ -372,7 +372,7 @@ impl OpenFile {
             if flags.intersects(compression) {
                 rustix::fs::ioctl_setflags(&self.file, flags - compression)?;
             }
-            rustix::fs::ioctl_setflags(&self.file, flags - compression | IFlags::NOCOW)
+            rustix::fs::ioctl_setflags(&self.file, (flags - compression) | IFlags::NOCOW)
         };
         set().map_err(|errno: Errno| Error::from_io("FS_IOC_SETFLAGS", &self.path, errno.into()))
     }
