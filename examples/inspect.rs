@@ -261,7 +261,7 @@ impl File {
     fn align(&self, of: &str) -> Result<usize> {
         match of {
             "str" => return Ok(1),
-            "log::Ring" => return Ok(64),
+            "log::SampledRing" => return Ok(64),
             _ if of.starts_with("Link<") || of.starts_with("Word<") => return Ok(8),
             _ => {}
         }
@@ -363,7 +363,7 @@ impl File {
             let slice = of.starts_with('[') && array(&of).is_none();
             let element = match &of[..] {
                 "str" => 1,
-                "log::Ring" => 8,
+                "log::SampledRing" => 8,
                 _ if slice => self.size(&of[1..of.len() - 1])?,
                 _ if count == 1 => self.size(&of)?,
                 _ => return Err(format!("{count} elements at {at:#x}, and {of} is no slice").into()),
@@ -381,7 +381,7 @@ impl File {
             }
             match &of[..] {
                 "str" => write!(line, "{:?}", std::str::from_utf8(&self.bytes[at..at + len])?)?,
-                "log::Ring" => self.log(&mut line, at, count)?,
+                "log::SampledRing" => self.log(&mut line, at, count)?,
                 _ if slice => self.elements(&mut line, at, &of[1..of.len() - 1], count, &mut links)?,
                 _ => self.value(&mut line, at, &of, &mut links)?,
             }
@@ -697,7 +697,7 @@ mod tests {
             "records to replay: 2",
             "places: -> 0x",
             "ratio: 0.5, letters: ['a', 'ß'], balance: -8, log: { ring: -> 0x",
-            "log::Ring: 12: \"bbb",
+            "log::SampledRing: 12: \"bbb",
             "bbb\", 13: \"\", 14: \"c\", 15: \"\\xffd\"\n",
             "Node: { shape: Square { 0: 2 }, colour: Red, weight: 70, name: -> 0x",
             "shape: Circle { 0: -1 }",
@@ -760,7 +760,7 @@ mod tests {
     #[test]
     fn a_log_ends_with_what_is_torn_and_tells_of_what_was_durable() {
         let (bytes, _) = sample().unwrap();
-        let (ring, _) = place_of(&bytes, "log::Ring: ");
+        let (ring, _) = place_of(&bytes, "log::SampledRing: ");
         let damage = |what: &[u8]| {
             let at = bytes[ring..].windows(what.len()).position(|found| found == what).unwrap() + ring;
             let mut bytes = bytes.clone();

@@ -6,7 +6,7 @@
 
 use indelible::collections::Log;
 use indelible::medium::{MemoryFileSystem, PageCache};
-use indelible::{Link, Options, Persistent, Region, Word};
+use indelible::{Error, Link, Options, Persistent, Region, Result, Word};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 #[derive(Persistent)]
@@ -37,8 +37,10 @@ const SCHEMA: &str = "\
   name at 8: Link<str>
   next at 16: Link<Node>
 2 struct Log: 8 bytes, aligned to 8
-  ring at 0: Link<log::Ring>
+  ring at 0: Link<log::SampledRing>
 ";
+/// The type of a log's memory in it.
+const RING: &str = "log::SampledRing";
 const ID: u64 = 0x1122_3344_5566_7788;
 const JOURNAL_WORDS: usize = 4;
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -117,24 +119,25 @@ impl File {
 /// Of the log's frames: 384 bytes are the ring, in a slot of 448.
 const ROOM: u64 = 384 - 128;
 
-fn file() -> Vec<u8> {
+fn file(ring_type: &str) -> Vec<u8> {
     let mut file = File { bytes: vec![0; 1 << 17] };
-    let len = SCHEMA.len();
+    let schema = SCHEMA.replace(RING, ring_type);
+    let len = schema.len();
     let ret = (4096 + len).next_multiple_of(64);
     let slots = [ret + 64, ret + 64 + (24 + 16 * JOURNAL_WORDS).next_multiple_of(64)];
     let root = (slots[1] + (slots[1] - slots[0]) + 16).next_multiple_of(64);
     let heap = (root + 32).next_multiple_of(4096);
 
     file.bytes[..8].copy_from_slice(b"indelibl");
-    file.words(8, &[1, ID, len as u64, xxh3_64(SCHEMA.as_bytes()), JOURNAL_WORDS as u64, 32, 8]);
+    file.words(8, &[1, ID, len as u64, xxh3_64(schema.as_bytes()), JOURNAL_WORDS as u64, 32, 8]);
     let checksum = xxh3_64(&file.bytes[8..64]);
     file.word(64, checksum);
     file.word(1024, 1);
-    file.bytes[4096..4096 + len].copy_from_slice(SCHEMA.as_bytes());
+    file.bytes[4096..4096 + len].copy_from_slice(schema.as_bytes());
 
     let link = |id| fold(name("Link"), id);
     let word = |of| fold(name("Word"), name(of) & LOW_48);
-    let log = fingerprint("Log", 8, 8, &[("ring", 0, link(name("log::Ring")))]);
+    let log = fingerprint("Log", 8, 8, &[("ring", 0, link(name(ring_type)))]);
     let fields = [("id", 0, name("u64")), ("name", 8, link(name("str"))), ("next", 16, link(name("Node")))];
     let node = fingerprint("Node", 24, 8, &fields);
     let fields =
@@ -158,7 +161,7 @@ fn file() -> Vec<u8> {
     // only record does not count any more.
     let ring = heap + 2 * 4096 + 448 + 64; // in the second slot of its page
     file.link(root + 24, ring);
-    file.header(ring, 384 / 8, name("log::Ring"));
+    file.header(ring, 384 / 8, name(ring_type));
     let head = 3 * ROOM + 224;
     file.words(ring, &[head, 6, 7, 2, head + 32]);
     let batch = b"\x05\0\0\0seven\0\0\0\0\0\0\0\x05\0\0\0eight\0\0\0";
@@ -178,7 +181,7 @@ fn file() -> Vec<u8> {
 fn a_file_that_is_written_by_the_book_is_a_region() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("region");
-    std::fs::write(&path, file()).unwrap();
+    std::fs::write(&path, file(RING)).unwrap();
     let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
     // The second time it is the crate's own doing.
     for recovered in [true, false] {
@@ -194,4 +197,19 @@ fn a_file_that_is_written_by_the_book_is_a_region() {
         assert_eq!(records, [(7, b"seven".as_slice()), (8, b""), (9, b"eight"), (10, b"ten")]);
         assert_eq!(region.usage().unwrap().objects, 6);
     }
+}
+
+/// The memory of a log had no samples once. Read as what it is now, it would end a little earlier, and so would the log.
+#[test]
+fn a_log_whose_memory_has_no_samples_is_another_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("region");
+    let bytes = file("log::Ring");
+    std::fs::write(&path, &bytes).unwrap();
+    let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+    // SAFETY: as above.
+    let opened: Result<Region<Root, PageCache>> = unsafe { options.open(&path) };
+    let error = opened.map(drop).unwrap_err();
+    assert!(matches!(error, Error::SchemaMismatch { .. }), "{error}");
+    assert!(std::fs::read(&path).unwrap() == bytes, "nothing was changed");
 }

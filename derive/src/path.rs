@@ -35,7 +35,8 @@ impl Path {
             let name = format_ident!("__F{index}");
             let open = quote_spanned!(first=> <);
             let rest = at(quote!(#ident #ty_generics as __Types>::#name), last);
-            Path { ty: quote!(#open #rest), first, last, krate: at(input.krate.to_token_stream(), last) }
+            let krate = shown_at(input.krate.to_token_stream(), last);
+            Path { ty: quote!(#open #rest), first, last, krate }
         };
         fields.enumerate().map(path).collect()
     }
@@ -87,6 +88,17 @@ pub fn types<'a>(input: &Input, fields: impl Iterator<Item = &'a Field<'a>>) -> 
         #[allow(dead_code)]
         fn __is<__F>(_: [*const __F; 0]) {}
     }
+}
+
+/// These tokens, shown as if they stood there, and meaning what they mean here. A span says the edition too, and in that
+/// of 2015 `::indelible` is a module of the user's crate: so it would be for a field whose type a macro of an old crate
+/// has spelled, and the field's trait would not be the one that is implemented.
+fn shown_at(tokens: TokenStream, span: Span) -> TokenStream {
+    let shown = |mut token: TokenTree| {
+        token.set_span(span.resolved_at(token.span()));
+        token
+    };
+    tokens.into_iter().map(shown).collect()
 }
 
 /// These tokens, as if they stood there.

@@ -29,6 +29,9 @@ const RAMFS: u64 = 0x8584_58f6;
 const HUGETLBFS: u64 = 0x9584_58f6;
 const BTRFS: u64 = 0x9123_683e;
 
+/// `FS_NOCOMP_FL` (Linux `include/uapi/linux/fs.h`).
+const NOT_COMPRESSED: IFlags = IFlags::from_bits_retain(0x400);
+
 /// How often a file is opened again because its name led to another one by the time it was locked.
 const ATTEMPTS: usize = 16;
 
@@ -361,9 +364,17 @@ impl OpenFile {
         if stat.f_type as u64 & 0xffff_ffff != BTRFS {
             return Ok(());
         }
-        rustix::fs::ioctl_getflags(&self.file)
-            .and_then(|flags| rustix::fs::ioctl_setflags(&self.file, flags | IFlags::NOCOW))
-            .map_err(|errno| Error::from_io("FS_IOC_SETFLAGS", &self.path, errno.into()))
+        let set = || {
+            let flags = rustix::fs::ioctl_getflags(&self.file)?;
+            // It has them from its folder (`chattr +c`, `+m`). They exclude the other, and can't be exchanged for it
+            // in one step (Linux fs/btrfs/ioctl.c, `check_fsflags`).
+            let compression = IFlags::COMPRESSED | NOT_COMPRESSED;
+            if flags.intersects(compression) {
+                rustix::fs::ioctl_setflags(&self.file, flags - compression)?;
+            }
+            rustix::fs::ioctl_setflags(&self.file, (flags - compression) | IFlags::NOCOW)
+        };
+        set().map_err(|errno: Errno| Error::from_io("FS_IOC_SETFLAGS", &self.path, errno.into()))
     }
 
     /// The word at this offset, read without mapping it.

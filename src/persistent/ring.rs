@@ -66,7 +66,7 @@ pub(crate) const MAX_CAPACITY: u64 = 1 << 34;
 // SAFETY: the description says how many words there are, all of which are valid; there is no link inside.
 unsafe impl Target for Ring {
     type Links = No;
-    const TARGET_ID: u64 = name_id("log::Ring");
+    const TARGET_ID: u64 = name_id("log::SampledRing");
     const TARGET_CHECKED: () = ();
     const FIXED_SIZE: Option<usize> = None;
     fn target_info() -> &'static TypeInfo {
@@ -84,12 +84,12 @@ unsafe impl Target for Ring {
 impl TypeInfo {
     const fn ring() -> Self {
         TypeInfo {
-            name: "log::Ring",
+            name: "log::SampledRing",
             args: &[],
             kind: Kind::Ring,
             size: size_of::<u64>(),
             align: RING_ALIGN,
-            fingerprint: name_id("log::Ring") & FINGERPRINT_MASK,
+            fingerprint: name_id("log::SampledRing") & FINGERPRINT_MASK,
             cells: true,
             visit: |bytes, visitor| match zerocopy::TryFromBytes::try_ref_from_bytes(bytes) {
                 Ok(words) => {

@@ -150,8 +150,9 @@ impl Engine {
                     let requested = block::extent_len(size) as u64;
                     self.low = Some(Error::HeapFull { requested, len, max_len });
                 }
-                Err(full @ Error::DiskFull { .. }) => self.low = Some(full),
-                Err(other) => return Err(other),
+                Err(poisoned @ Error::Poisoned { .. }) => return Err(poisoned),
+                // The object has its place: whatever keeps the region from growing does not keep it from being emptied.
+                Err(other) => self.low = Some(other),
             }
         }
         Ok(())

@@ -486,24 +486,24 @@ impl<'t, M: Medium> Tx<'t, M> {
         let origin = Location::caller();
         let map = self.medium.map();
         let from = from.max(self.view(at + FIRST));
+        let epoch = map.load(at + EPOCH) + 1;
         let (index, kept_next, shortened) = {
             let mut engine = self.engine.borrow_mut();
             let index = engine.rings.change(map, at, ring, origin);
             let Staging { rings, batches } = &mut engine.rings;
             let staged = &mut rings[index];
+            if from < staged.kept_next && epoch > MAX_EPOCH {
+                return Err(Error::UsedUp {
+                    numbers: "numbers of this log's truncations at the back",
+                    last: MAX_EPOCH,
+                    instead: "move its records into a new ring with `Log::resize`, where they begin anew",
+                });
+            }
             staged.unstage(&batches[index], from);
             (index, staged.kept_next, staged.shortened.map(|position| staged.offset(position)))
         };
         if from >= kept_next {
             return Ok(());
-        }
-        let epoch = map.load(at + EPOCH) + 1;
-        if epoch > MAX_EPOCH {
-            return Err(Error::UsedUp {
-                numbers: "numbers of this log's truncations at the back",
-                last: MAX_EPOCH,
-                instead: "move its records into a new ring with `Log::resize`, where they begin anew",
-            });
         }
         if let Some(frame) = shortened {
             [frame, frame + 8].into_iter().for_each(|at| self.set_pending(at, map.load(at), origin));

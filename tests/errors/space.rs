@@ -184,6 +184,33 @@ pub fn grow_without_address_space(folder: &Folder) {
     write_history(&mut bank, 32 * MIB).expect("it grows where it may");
 }
 
+/// A part of the region is kept for what gives back as much as it takes. It is there for that whatever keeps the region
+/// from growing, not only a full disk.
+#[test]
+fn where_growth_can_not_be_mapped_what_is_kept_back_can_be_used() {
+    child::run_after("true", false, "use the reserve without address space", &Folder::new());
+}
+
+pub fn use_the_reserve_without_address_space(folder: &Folder) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let mut bank = create::<PageCache>(&folder.join("x"), MIB).expect("room");
+    let whole = getrlimit(Resource::As);
+    setrlimit(Resource::As, Rlimit { current: Some(0), ..whole }).expect("less than it was");
+    let give_back = |bank: &mut Region<Bank, PageCache>, pages: u64| {
+        bank.transact(|tx, _| {
+            let history = tx.alloc_slice_with(pages as usize * 512, |_| 1_u64)?;
+            tx.free(tx.flush(history));
+            Ok(())
+        })
+    };
+    let most = (1..).take_while(|&pages| give_back(&mut bank, pages).is_ok()).last();
+    let keep = write_history(&mut bank, most.unwrap_or(1) * 4096);
+    setrlimit(Resource::As, whole).expect("it was allowed before");
+    assert!(most.is_some_and(|pages| pages > 64), "{most:?}");
+    assert_error!(keep.expect_err("that is kept back"), Error::Io { op: "mmap", .. });
+    write_history(&mut bank, 2 * MIB).expect("it grows where it may");
+}
+
 #[test]
 fn a_limit_on_open_files_leaves_nothing_behind() {
     let folder = Folder::new();

@@ -96,6 +96,15 @@ pub fn writes_in_place(path: &Path) -> Checked<bool> {
     Ok(rustix::fs::ioctl_getflags(&file).map_err(text)?.contains(IFlags::NOCOW))
 }
 
+/// A new folder whose files get an attribute of `chattr`; `false` where the file system has none such.
+pub fn new_folder_with(path: &Path, attribute: u32) -> Checked<bool> {
+    std::fs::create_dir(path).map_err(text)?;
+    let folder = File::open(path).map_err(text)?;
+    let flags = rustix::fs::ioctl_getflags(&folder).map_err(text)? | IFlags::from_bits_retain(attribute);
+    let _ = rustix::fs::ioctl_setflags(&folder, flags);
+    Ok(rustix::fs::ioctl_getflags(&folder).map_err(text)?.contains(flags))
+}
+
 /// Whether there are as many blocks as bytes.
 pub fn has_blocks(path: &Path) -> Checked<bool> {
     let metadata = path.metadata().map_err(text)?;

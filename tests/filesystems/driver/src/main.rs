@@ -3,7 +3,7 @@
 
 mod disk;
 
-use disk::{PAGE, copy_sparsely, fill, free, has_blocks, remove, share, writes_in_place};
+use disk::{PAGE, copy_sparsely, fill, free, has_blocks, new_folder_with, remove, share, writes_in_place};
 use indelible::mapping::Mapping;
 use indelible::{Error, Link, Options, Persistent, Region, Result, Word, medium::PageCache};
 use std::path::Path;
@@ -271,6 +271,23 @@ fn refused_both(folder: &Path, region: &Path, raw: &Path) -> Checked {
     check(unknown || free(folder)? + MIB / 4 > before, "what was free was used up in vain")
 }
 
+/// Where a folder's files are compressed, or must not be (`chattr +c`, `+m`), a new one is as it is elsewhere.
+fn compressed(place: &Place) -> Checked {
+    let region = place.folder.join("region");
+    create(&region, MIB).and_then(Region::close).map_err(text)?;
+    for (name, attribute) in [("compressed", 0x4), ("not-compressed", 0x400)] {
+        let folder = place.folder.join(name);
+        if !new_folder_with(&folder, attribute)? {
+            continue;
+        }
+        let inside = folder.join("region");
+        create(&inside, MIB).and_then(Region::close).map_err(text)?;
+        check(has_blocks(&inside)?, "it is compressed")?;
+        check(writes_in_place(&inside)? == writes_in_place(&region)?, "it is not written in place")?;
+    }
+    Ok(())
+}
+
 /// What has holes gets blocks when it is opened, or is refused.
 fn sparse(place: &Place) -> Checked {
     let folder = place.folder;
@@ -323,7 +340,8 @@ fn shared(place: &Place) -> Checked {
     remove(&filler)
 }
 
-const USAGE: &str = "usage: filesystems-driver full | grow | migrate | sparse | shared FOLDER MIB";
+const USAGE: &str =
+    "usage: filesystems-driver full | grow | migrate | compressed | sparse | shared FOLDER MIB";
 
 fn run(args: &[String]) -> Checked {
     let [part, folder, mib] = args else { return Err(USAGE.into()) };
@@ -332,6 +350,7 @@ fn run(args: &[String]) -> Checked {
         "full" => full(&place),
         "grow" => grow(&place),
         "migrate" => migrate(&place),
+        "compressed" => compressed(&place),
         "sparse" => sparse(&place),
         "shared" => shared(&place),
         _ => Err(USAGE.into()),
