@@ -1,8 +1,9 @@
 //! `#[derive(Persistent)]` for the `indelible` crate, which re-exports it: parse, check, expand.
 //!
 //! What the derive can see, tokens, is checked here, with an error at the token that says what to write
-//! instead. What only types can say is put into the expansion: bounds, constant assertions, and a function
-//! that compiles only if the struct and its mirror of untrusted bytes agree field by field.
+//! instead. What only types can say is put into the expansion: bounds, a function that compiles only if the fields
+//! have the types that the tokens say, and constants with their names and offsets, from which the crate concludes
+//! everything else.
 
 mod check;
 mod expand;
