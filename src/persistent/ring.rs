@@ -111,6 +111,11 @@ pub(crate) fn ends_in_time(lap_end: u64) -> bool {
     lap_end <= MAX_POSITION
 }
 
+/// Where the last lap of a ring of this capacity ends that does so [in time](ends_in_time).
+pub(crate) fn last_lap_end(capacity: u64) -> u64 {
+    MAX_POSITION - MAX_POSITION % capacity
+}
+
 /// What kind of frame it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameKind {

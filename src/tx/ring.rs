@@ -33,8 +33,11 @@ struct Staged {
     /// Offset of the ring.
     at: usize,
     capacity: u64,
-    /// Where the records end that are durable, and where they must end.
+    /// Where the first record's frame lies.
+    head: u64,
+    /// End of the durable records.
     tail: u64,
+    /// The furthest position at which a frame may end: a capacity behind the head, or where the last lap ends.
     limit: u64,
     /// Bytes from the tail to the end of the ring.
     room: u64,
@@ -61,12 +64,13 @@ struct Staged {
 impl Staged {
     fn new(map: &Map, at: usize, ring: &Ring, origin: Origin) -> Self {
         let capacity = ring.capacity() as u64;
-        let tail = map.load(at + TAIL);
+        let (head, tail) = (map.load(at + HEAD), map.load(at + TAIL));
         Staged {
             at,
             capacity,
+            head,
             tail,
-            limit: map.load(at + HEAD) + capacity,
+            limit: (head + capacity).min(last_lap_end(capacity)),
             room: capacity - tail % capacity,
             kept: tail,
             kept_next: map.load(at + NEXT),
@@ -101,16 +105,9 @@ impl Staged {
 
     /// Where a frame of `len` bytes goes: at the tail, behind all that is durable now, in one piece.
     fn place(&self, tail: u64, room: u64, len: usize) -> Option<u64> {
-        let (position, lap_end) = self.lap_of(tail, room, len);
-        (position + len as u64 <= self.limit && ends_in_time(lap_end)).then_some(position)
-    }
-
-    /// Where a frame of `len` bytes goes if there is room, and where that lap of the ring ends.
-    fn lap_of(&self, tail: u64, room: u64, len: usize) -> (u64, u64) {
-        match len as u64 <= room {
-            true => (tail, tail + room),
-            false => (tail + room, tail + room + self.capacity),
-        }
+        let len = len as u64;
+        let position = if len <= room { tail } else { tail + room };
+        (position + len <= self.limit).then_some(position)
     }
 
     /// The kind and the body of its frame.
@@ -144,9 +141,9 @@ impl Staged {
     /// Why there is no place for a frame of so many bytes.
     #[cold]
     fn refused(&self, frame: usize) -> Error {
-        let (needed, used) = (frame as u64, self.tail + self.capacity - self.limit);
-        let (position, lap_end) = self.lap_of(self.tail, self.room, frame);
-        match position + needed <= self.limit && !ends_in_time(lap_end) {
+        let (needed, used) = (frame as u64, self.tail - self.head);
+        let whole = Staged { limit: self.head + self.capacity, ..*self };
+        match whole.place(self.tail, self.room, frame).is_some() {
             true => Error::UsedUp {
                 numbers: "positions of this log's bytes",
                 last: MAX_POSITION,
