@@ -64,13 +64,8 @@ fn remove<R: Map>(region: &mut Of<R>, key: u64) -> Result<bool> {
 
 /// A full region of so many pages, and its keys.
 fn full<R: Map>(pages: u64, scattered: bool) -> (Of<R>, Vec<u64>) {
-    full_from(pages, pages, scattered)
-}
-
-/// The same for one that has grown.
-fn full_from<R: Map>(first: u64, pages: u64, scattered: bool) -> (Of<R>, Vec<u64>) {
     let options = Options::new().max_len(pages * 4096).journal_words(16);
-    let mut region = options.emulated(first * 4096, R::empty()).expect("enough for a map");
+    let mut region = options.emulated(pages * 4096, R::empty()).expect("enough for a map");
     let mut keys = Vec::new();
     for key in 0.. {
         if is_full(&insert(&mut region, key)) {
@@ -118,14 +113,6 @@ fn all_can_be_removed<R: Map>(scattered: bool) {
     }
 }
 
-/// What is kept back grows with the region.
-fn all_can_be_removed_of_what_grew<R: Map>() {
-    for pages in SIZES.step_by(9) {
-        let (mut region, keys) = full_from::<R>(16, pages, true);
-        empties(&mut region, &keys, &format!("16 pages that became {pages}"));
-    }
-}
-
 /// Like a cache that removes its oldest entries when it is full. It never stands still.
 fn expires<R: Map>() {
     for pages in SIZES.step_by(9) {
@@ -155,7 +142,6 @@ macro_rules! tests {
 }
 
 tests! {
-    a_map_that_grew_until_it_was_full_can_be_emptied: all_can_be_removed_of_what_grew::<BTreeMap<u64, [u8; 100]>>();
     a_full_tree_of_words_can_be_emptied: all_can_be_removed::<BTreeMap<u64, u64>>(false);
     a_full_tree_of_words_in_any_order_can_be_emptied: all_can_be_removed::<BTreeMap<u64, u64>>(true);
     a_full_tree_of_arrays_can_be_emptied: all_can_be_removed::<BTreeMap<u64, [u8; 100]>>(false);

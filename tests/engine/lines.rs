@@ -203,7 +203,10 @@ fn a_word_that_is_alone_in_its_line_is_durable_once_it_was_read() {
     };
     let store = |region: &mut Region<Line, Recorder>, events: &Events<u64>, n: u64| {
         events.begin(n);
-        region.transact(|tx, root| Ok(tx.store(&root.word, n)))?;
+        region.transact(|tx, root| {
+            tx.store(&root.word, n);
+            Ok(())
+        })?;
         events.acknowledge();
         Ok(())
     };
