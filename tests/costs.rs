@@ -21,6 +21,7 @@ struct Root {
     y: Word<u64>,
     gap: [u64; 8],
     far: Word<u64>,
+    bytes: Link<[u64]>,
 }
 
 fn node(id: u64) -> Node {
@@ -28,7 +29,8 @@ fn node(id: u64) -> Node {
 }
 
 fn region() -> Region<Root, Recorder> {
-    let root = Root { list: Link::null(), x: Word::new(0), y: Word::new(0), gap: [0; 8], far: Word::new(0) };
+    let (x, y, far) = (Word::new(0), Word::new(0), Word::new(0));
+    let root = Root { list: Link::null(), x, y, gap: [0; 8], far, bytes: Link::null() };
     power::region(1 << 20, root).unwrap()
 }
 
@@ -90,6 +92,13 @@ fn push_and_store_in_it<'t>(tx: &Tx<'t, Recorder>, root: &'t Root, n: u64) -> Re
     Ok(())
 }
 
+fn stream<'t>(tx: &Tx<'t, Recorder>, root: &'t Root, n: u64) -> Result<()> {
+    let new = tx.stream_slice(&[n; 1000])?;
+    tx.free(tx.take(&root.bytes));
+    tx.stage(&root.bytes, new);
+    Ok(())
+}
+
 /// A hundred objects, each linked to the next, under one publication.
 fn tree_of_100<'t>(tx: &Tx<'t, Recorder>, root: &'t Root, n: u64) -> Result<()> {
     let mut below = None;
@@ -110,13 +119,14 @@ fn each_transaction_costs_what_the_design_says() {
     // What came before must not matter: nothing, a record that is not settled, two of them, a publication.
     let pasts: [&[Body]; 5] =
         [&[], &[two_stores], &[two_stores, two_stores], &[two_stores, push], &[push, push_and_store, store]];
-    let rows: [(&str, Body, usize); 7] = [
+    let rows: [(&str, Body, usize); 8] = [
         ("lone store", store, 1),
         ("two stores", two_stores, 1),
         ("publish one object of 40 bytes", push, 2),
         ("the same, staged", push_staged, 2),
         ("publish and store", push_and_store, 2),
         ("publish, then stage into the new object", push_and_store_in_it, 3),
+        ("stream 8,000 bytes and stage them", stream, 2),
         ("tree of 100 objects, one publish", tree_of_100, 2),
     ];
     println!("{:<42}{:>8}  flushed lines, by what came before", "transaction", "fences");

@@ -242,23 +242,25 @@ fn a_word_that_shares_the_fence_of_what_it_publishes_is_found() {
 /// A killed process leaves stores that are visible and not durable. Whoever opens the file next may act on them.
 #[test]
 fn what_a_killed_process_left_visible_is_durable_once_it_is_opened() {
-    let explorer = MappingExplorer::new(
-        4096,
-        |_| Ok(()),
-        |mapping, _| {
-            let word = mapping.part(0..8)?;
-            drop(word.store(1)); // flushed, and killed before the fence
-            Ok(())
-        },
-        |mapping, _: &History<()>| {
-            let (first, second) = (mapping.bytes()[0], mapping.bytes()[64]);
-            assert!(second <= first, "the second was derived from the first, which is lost");
-            let word = mapping.part(64..72).unwrap();
-            word.store(first.into()).fence().map(drop)
-        },
-    );
-    let report = explorer.run().assert();
-    assert!(report.is_exhaustive() && report.images() > 4, "{report}");
+    for at in [0, 4096, 8184] {
+        let explorer = MappingExplorer::new(
+            8192,
+            |_| Ok(()),
+            move |mapping, _| {
+                let word = mapping.part(at..at + 8)?;
+                drop(word.store(1)); // flushed, and killed before the fence
+                Ok(())
+            },
+            move |mapping, _: &History<()>| {
+                let (first, second) = (mapping.bytes()[at], mapping.bytes()[64]);
+                assert!(second <= first, "the second was derived from the first, which is lost");
+                let word = mapping.part(64..72).unwrap();
+                word.store(first.into()).fence().map(drop)
+            },
+        );
+        let report = explorer.run().assert();
+        assert!(report.is_exhaustive() && report.images() > 4, "{report}");
+    }
 }
 
 /// Bytes that were written and dropped are stores like others.

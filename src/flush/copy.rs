@@ -82,7 +82,8 @@ impl Flusher {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Instruction, LINE, cpu};
+    use super::super::tests::FLUSHED;
+    use super::super::{Instruction, LINE, cpu, lines};
     use super::*;
     use proptest::prelude::*;
 
@@ -109,8 +110,20 @@ mod tests {
         let source: Vec<u8> = (0..from + len).map(|i| (i * 7 + at) as u8 | 1).collect();
         let bytes = &source[from..];
         let mut memory = vec![0_u8; at + before + len + 2 * LINE];
+        let start = memory[at..].as_mut_ptr();
+        FLUSHED.set(Some(Vec::new()));
         // SAFETY: `memory` is long enough.
-        unsafe { flusher.copy_persist_raw(memory[at..].as_mut_ptr(), before, bytes, route) };
+        unsafe { flusher.copy_persist_raw(start, before, bytes, route) };
+        let flushed = FLUSHED.take().expect("set above");
+        let plan = match flusher.stream {
+            Stream::Never => Plan::through_cache(start.addr(), before, len),
+            _ => plan(start.addr(), before, len, route),
+        };
+        let planned = plan.flushed().into_iter().flat_map(|(at, len)| lines(at, len));
+        assert!(
+            planned.map(|line| line / LINE).eq(flushed),
+            "{flusher:?} at {at}, {before} before, {len} bytes"
+        );
         let to = at + before;
         assert_eq!(&memory[to..to + len], bytes, "{flusher:?} at {at}, {before} before, {len} bytes");
         assert!(memory[..to].iter().chain(&memory[to + len..]).all(|&byte| byte == 0));

@@ -200,6 +200,9 @@ impl Flusher {
     /// No harm can come of any address inside a mapping: a flush changes no byte.
     #[inline(always)]
     pub(crate) fn line(self, at: *const u8) {
+        #[cfg(test)]
+        tests::FLUSHED
+            .with_borrow_mut(|lines| lines.iter_mut().for_each(|lines| lines.push(at.addr() / LINE)));
         cpu::flush_line(self.instruction(), at);
     }
 
@@ -224,6 +227,12 @@ pub(crate) fn lines(at: usize, len: usize) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::cell::RefCell;
+
+    thread_local! {
+        /// The numbers of the lines that this thread flushes, for whom it is who set this.
+        pub(super) static FLUSHED: RefCell<Option<Vec<usize>>> = const { RefCell::new(None) };
+    }
 
     const X86: Features = Features {
         clwb: true,

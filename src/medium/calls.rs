@@ -24,7 +24,7 @@ pub(crate) enum Call {
 pub(crate) fn note(_: impl FnOnce() -> Call) {}
 
 #[cfg(test)]
-pub(crate) use seen::{during, note};
+pub(crate) use seen::{during, note, so_far};
 
 #[cfg(test)]
 mod seen {
@@ -37,6 +37,11 @@ mod seen {
 
     pub(crate) fn note(call: impl FnOnce() -> Call) {
         CALLS.with_borrow_mut(|calls| calls.push(call()));
+    }
+
+    /// What this thread has asked for since `during` began.
+    pub(crate) fn so_far() -> Vec<Call> {
+        CALLS.with_borrow(Clone::clone)
     }
 
     /// What this thread asks for while `act` runs.

@@ -39,7 +39,7 @@
 //! hidden, so that nobody but the engine can call them.
 
 mod auto;
-mod calls;
+pub(crate) mod calls;
 mod emulated;
 mod entry;
 mod extents;

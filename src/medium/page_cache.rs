@@ -352,6 +352,19 @@ mod tests {
         assert!(seen >= PAGE, "nothing was dirty before either");
     }
 
+    /// A commit would publish objects in bytes that a power failure takes off the file's end.
+    #[test]
+    fn a_file_that_grew_is_synced() {
+        let (folder, medium) = medium(&vec![0; PAGES * PAGE]);
+        drop(medium);
+        let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+        let file = OpenFile::open(&folder.path().join("file"), Access::Write, &options).unwrap();
+        let Ok(medium) = PageCache::attach(file, &options) else { panic!("it can be mapped") };
+        let (grown, calls) = calls::during(|| medium.grow(2 * PAGES * PAGE));
+        grown.unwrap();
+        assert_eq!(calls, [Call::Sync(medium.file.stat.st_ino)]);
+    }
+
     /// Where a machine has huge pages only an administrator can mount them, so this is asked without a file.
     #[test]
     fn hugetlbfs_is_refused_for_what_it_is_and_not_for_what_it_lacks() {

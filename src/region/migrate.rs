@@ -80,3 +80,31 @@ fn compare(file: OpenFile, text: &str, options: &Options) -> Result<(OpenFile, b
     let found = stored_schema(&snapshot, &layout)?;
     Ok((snapshot.into_file(), found == text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Word;
+    use crate::medium::calls::{self, Call};
+    use crate::medium::{MemoryFileSystem, PageCache};
+
+    /// What its last writer left in memory, and what the device may not have, goes into the new region.
+    #[test]
+    fn the_old_file_is_synced_before_it_is_read() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("x");
+        let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+        let old = create::create::<_, PageCache>(&path, 1 << 16, Word::new(7_u64), &options).unwrap();
+        let inode = old.medium.file().stat.st_ino;
+        old.close().unwrap();
+        let root = |old: &Word<u64>| {
+            // Only the new region is built after this.
+            assert_eq!(calls::so_far(), [Call::Sync(inode)]);
+            Word::new(old.get() as u32)
+        };
+        let (new, _) = calls::during(|| {
+            migrate::<_, Word<u32>, PageCache>(&path, 1 << 16, root, |_, _| Ok(()), &options)
+        });
+        assert_eq!(new.unwrap().root().get(), 7);
+    }
+}

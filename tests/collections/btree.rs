@@ -381,3 +381,15 @@ fn an_iteration_ends_also_where_keys_are_not_in_order() {
         assert!(map.range(&Committed, (start, end)).rev().take(1001).count() <= 1000, "{start:?} to {end:?}");
     }
 }
+
+/// Wherever it is: within a leaf, or between the last key of one and the first of the next.
+#[test]
+fn rebuild_refuses_a_key_that_is_not_above_the_one_before_it() {
+    let mut region = Region::new(1 << 20, BTreeMap::<u64, u64>::new()).unwrap();
+    for wrong in 1..150 {
+        let keys = (0..150).map(|n| (if n == wrong { n - 1 } else { n }, 7_u64));
+        let rebuild = || region.transact(|tx, map| map.rebuild(tx, keys));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(rebuild)).expect_err("keys that don't ascend");
+    }
+    assert_eq!(region.root().len(&Committed), 0);
+}

@@ -192,3 +192,19 @@ fn keys_are_hashed_by_xxh3_of_their_bytes() {
     let second = odd[first..].iter().take_while(|odd| **odd).count();
     assert!((4..=24).contains(&first) && (4..=24).contains(&second), "{first} and {second}: {odd:?}");
 }
+
+/// Hashes that end alike make a bucket long, however many buckets there are: the map does not grow for them.
+#[test]
+fn keys_with_hashes_that_end_alike_do_not_make_the_map_large() {
+    const SEED: u64 = 1;
+    let hash = |key: &u64| xxhash_rust::xxh3::xxh3_64_with_seed(&key.to_le_bytes(), SEED);
+    let keys: Vec<u64> = (0..).filter(|key| hash(key) % 4096 == 0).take(60).collect();
+    let mut region = Region::new(1 << 20, HashMap::<u64, u64>::with_seed(SEED)).unwrap();
+    for key in &keys {
+        region.transact(|tx, map| map.insert(tx, key, key).map(drop)).unwrap();
+    }
+    assert!(keys.iter().all(|key| region.root().get(&Committed, key) == Some(key)));
+    // The entries, which nothing can make fewer, and little else.
+    let bytes = region.usage().unwrap().object_bytes;
+    assert!(bytes < 2 * 16 * keys.len() as u64, "{bytes} bytes for {} entries", keys.len());
+}

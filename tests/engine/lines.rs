@@ -189,3 +189,36 @@ fn a_lone_frame_retires_the_record_before_the_newest() {
     explore(&[(Words, 0), (Words, 0), (Append, 0)]);
     explore(&[(Words, 0), (Words, 0), (Append, 1), (Append, 0)]);
 }
+
+/// What a killed process left visible in a line without another word: open reads it, and flushes it first.
+#[test]
+fn a_word_that_is_alone_in_its_line_is_durable_once_it_was_read() {
+    let check = |root: &Line, history: &History<u64>| {
+        let found = root.word.get();
+        let acknowledged = history.acknowledged().last().copied().unwrap_or(0);
+        assert!(
+            found == acknowledged || history.in_flight().contains(&found),
+            "{found}, after {acknowledged}"
+        );
+    };
+    let store = |region: &mut Region<Line, Recorder>, events: &Events<u64>, n: u64| {
+        events.begin(n);
+        region.transact(|tx, root| {
+            tx.store(&root.word, n);
+            Ok(())
+        })?;
+        events.acknowledge();
+        Ok(())
+    };
+    let report = Explorer::new(Line::default, move |region, events| store(region, events, 1), check)
+        .then(|region, events| {
+            // What recovery found is durable.
+            events.begin(region.root().word.get());
+            events.acknowledge();
+            region.transact(|tx, _| tx.fence(()))
+        })
+        .depth(2)
+        .progress(false)
+        .run();
+    assert!(report.assert().is_exhaustive());
+}

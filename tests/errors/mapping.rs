@@ -141,6 +141,8 @@ fn parts_lie_inside_and_apart() {
     for (first, second) in [(0..64, 63..128), (0..64, 8..16), (8..16, 0..64), (8..16, 8..16)] {
         assert_error!(mapping.parts([first, second]).map(drop), Err(Error::PartsOverlap { .. }));
     }
+    let apart = [0..64, 100..108, 60..68];
+    assert_error!(mapping.parts(apart).map(drop), Err(Error::PartsOverlap { .. }));
     let error = refused(&folder, same, "split them", || mapping.parts([100..108, 0..64, 60..68]).map(drop));
     assert_error!(error, Error::PartsOverlap { first, second } if (first.start, second.start) == (0, 60));
     mapping.parts([0..64, 64..128, 64..64, 4096..4096]).map(drop).expect("an empty part overlaps nothing");

@@ -181,6 +181,13 @@ pub fn grow_without_address_space(folder: &Folder) {
     assert_eq!(path.metadata().expect("there").len(), bank.len());
     assert!(std::fs::read(&path).expect("there") == bytes, "nothing was changed");
     assert_eq!(bank.usage().expect("good"), usage);
+
+    // An object that has a place, where the region has to grow for what it keeps back.
+    setrlimit(Resource::As, Rlimit { current: Some(MIB), ..whole }).expect("less than it was");
+    let small = [1, 2, 3, 4, 5, 6, 7, 8].map(|pages| write_history(&mut bank, pages * 4096).is_ok());
+    setrlimit(Resource::As, whole).expect("it was allowed before");
+    assert!(small.contains(&true) && small.contains(&false), "{small:?}");
+    assert_eq!(bank.usage().expect("good").unreached_bytes, 0, "the refused have given their places back");
     write_history(&mut bank, 32 * MIB).expect("it grows where it may");
 }
 

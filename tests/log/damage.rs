@@ -250,6 +250,7 @@ fn a_log_that_is_damaged_before_its_cut_is_refused() {
 const HEAD: usize = 0;
 const HEAD_SEQ: usize = 8;
 const FIRST: usize = 16;
+const CUT: usize = 32;
 
 /// A frame's checksum, written from the format's description.
 fn checksum(image: &Image, ring: usize, position: u64, sequence: u64, meta: u64, body: &[u8]) -> u64 {
@@ -260,15 +261,15 @@ fn checksum(image: &Image, ring: usize, position: u64, sequence: u64, meta: u64,
     xxh3_64_with_seed(body, seed)
 }
 
-/// A frame of this kind at the ring's start, the first one: what the log holds then.
-fn forged(
+/// Opens a region with a frame of this kind at the ring's start, the first one.
+fn forge(
     before: &Image,
     folder: &Path,
     kind: u64,
     epoch: u64,
     len: u64,
     body: &[u8],
-) -> BTreeMap<u64, Vec<u8>> {
+) -> Result<Region<Root, Snapshot>> {
     let (mut image, path) = (before.clone(), folder.join("forged"));
     let ring = image.follow(image.root());
     let meta = len | epoch << 32 | kind << 62;
@@ -277,7 +278,19 @@ fn forged(
     image.set(ring + HEADER, sum).set(ring + HEADER + 8, meta);
     image.0[ring + HEADER + 16..][..body.len()].copy_from_slice(body);
     image.write(&path);
-    let region = look(&path).expect("only a checksum is to be believed");
+    look(&path)
+}
+
+/// What the log holds then.
+fn forged(
+    before: &Image,
+    folder: &Path,
+    kind: u64,
+    epoch: u64,
+    len: u64,
+    body: &[u8],
+) -> BTreeMap<u64, Vec<u8>> {
+    let region = forge(before, folder, kind, epoch, len, body).expect("only a checksum is to be believed");
     let records = records(&region.root().log);
     assert_eq!(region.root().log.used() == 0, records.is_empty(), "a frame without records");
     records
@@ -313,6 +326,68 @@ fn a_frame_that_no_append_writes_does_not_count() {
         ("a skip out of the ring", SKIP, 0, 42, b""),
     ] {
         assert_eq!(forge(kind, epoch, len, body), BTreeMap::new(), "{what}");
+    }
+}
+
+/// What was truncated and appended anew is of the new epoch, and lies behind the cut.
+#[test]
+fn a_frame_before_the_cut_is_of_no_later_epoch() {
+    let folder = folder();
+    let path = folder.path().join("log");
+    create(&path, 320).close().expect("a good disk");
+    let mut before = Image::read(&path);
+    let ring = before.follow(before.root());
+    before.set(ring + CUT, 32);
+    assert_eq!(forged(&before, folder.path(), 0, 0, 3, b"yes"), [(1, b"yes".to_vec())].into());
+    // Without it no record is left up to the cut.
+    let refused = forge(&before, folder.path(), 0, 1, 3, b"yes");
+    assert!(matches!(refused, Err(Error::Damaged { .. })), "{refused:?}");
+}
+
+/// Half of a frame that a power failure left is never completed by the next one: open takes its checksum away, also
+/// where there is room for nothing but a frame's header.
+#[test]
+fn what_does_not_count_where_the_next_frame_goes_is_destroyed() {
+    let folder = folder();
+    let path = folder.path().join("log");
+    // Bytes of the only frame, and of all: what is left is a header, two, or nothing.
+    for (record, len) in [(32, 48), (16, 32), (48, 64)] {
+        std::fs::remove_file(&path).ok();
+        let mut region = create(&path, 64);
+        region.transact(|tx, root| root.log.append(tx, &vec![7; record])).expect("room");
+        region.close().expect("a good disk");
+        let mut image = Image::read(&path);
+        let ring = image.follow(image.root());
+        let places = [len, 64].map(|place| ring + HEADER + place);
+        places.iter().for_each(|&place| _ = image.set(place, 0xdead));
+        image.write(&path);
+        let region = open(&path).expect("a good region");
+        assert_eq!(region.root().log.len(), 1);
+        region.close().expect("a good disk");
+        let destroyed = places.map(|place| Image::read(&path).word(place) == 0);
+        assert_eq!(destroyed, [len < 64, false], "{record} bytes; what lies behind the ring is not its own");
+    }
+}
+
+/// Their checksums are right, but no append gives a record a number that none has after it.
+#[test]
+fn records_past_the_last_number_are_refused() {
+    const LAST: u64 = (1 << 62) - 1;
+    let folder = folder();
+    let path = folder.path().join("log");
+    create(&path, 320).close().expect("a good disk");
+    let before = Image::read(&path);
+    let ring = before.follow(before.root());
+    for (number, len) in [(LAST, Some(1)), (LAST + 1, None)] {
+        let mut image = before.clone();
+        image.set(ring + HEAD_SEQ, number).set(ring + FIRST, number);
+        let sum = checksum(&image, ring, 0, number, 0, b"");
+        image.set(ring + HEADER, sum).set(ring + HEADER + 8, 0).write(&path);
+        match look(&path) {
+            Ok(region) => assert_eq!(Some(region.root().log.len()), len),
+            Err(Error::Damaged { .. }) => assert_eq!(len, None),
+            Err(other) => panic!("{other}"),
+        }
     }
 }
 

@@ -196,3 +196,18 @@ fn a_table_keeps_what_it_has_when_it_grows() {
     assert_eq!(table[999], 8);
     assert_eq!(table[(1 << 22) + 4], 1);
 }
+
+/// What is kept back is a part of what there is now, and not of what there was.
+#[test]
+fn a_heap_that_grew_keeps_back_as_much_as_one_that_was_made_so() {
+    let (first, last) = (PAGE..17 * PAGE, PAGE..501 * PAGE);
+    let (mut grown, mut made) = (Heap::new(first), Heap::new(last.clone()));
+    grown.extend(last.end);
+    let mut low = 0;
+    while let Some(at) = made.allocate(PAGE - HEADER, 16) {
+        assert_eq!(grown.allocate(PAGE - HEADER, 16), Some(at));
+        assert_eq!((grown.is_low(), grown.missing()), (made.is_low(), made.missing()));
+        low += usize::from(made.is_low());
+    }
+    assert!(low > 10, "{low} allocations from what is kept back");
+}

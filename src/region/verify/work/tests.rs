@@ -48,6 +48,11 @@ fn types_with_one_fingerprint_are_told_apart() {
     for (at, info) in [(4096, first), (4128, second), (4160, third), (4192, leaked(second, 1))] {
         work.wait(at, info);
     }
+    // They wait once more where they have to make room again.
+    work.next_batch();
+    let again: Vec<Task> = std::iter::from_fn(|| work.pop()).collect();
+    assert_eq!(again.len(), 4);
+    again.into_iter().for_each(|task| work.wait_again(task));
     let mut found = Vec::new();
     for _ in 0..4 {
         if work.is_batch_done() {
