@@ -56,7 +56,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "create-by-temporary-name",
         before: None,
         act: Act::Open(|path| bank::create(path, bank::LEN), NEW),
-        always: Some(("open", "EOPNOTSUPP")),
+        always: Some(("openat", "EOPNOTSUPP")),
     },
     Scenario { name: "open", before: Some(Before::Closed), act: Act::Open(bank::open, OLD), always: None },
     Scenario {
