@@ -32,10 +32,11 @@ impl Entry {
         let name = match path.file_name() {
             Some(name) if !bytes.ends_with(b"/") && !bytes.ends_with(b"/.") => name.to_os_string(),
             // The path of a folder, whether there is one or not.
-            _ if path.exists() => {
-                return Err(Error::NotAFile { path: path.to_path_buf(), found: "a folder" });
-            }
-            _ => return Err(Error::from_io("open", path, Errno::NOENT.into())),
+            _ => match std::fs::metadata(path) {
+                Ok(_) => return Err(Error::NotAFile { path: path.to_path_buf(), found: "a folder" }),
+                // A file of that name is no folder: ENOTDIR.
+                Err(error) => return Err(Error::from_io("open", path, error)),
+            },
         };
         let folder = folder_of(path);
         // O_PATH asks for no right to read the folder, which only a sync of it needs.

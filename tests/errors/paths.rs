@@ -57,6 +57,24 @@ fn a_file_is_no_folder() {
     assert_error!(refused_to_create(&folder, case, advice, &path), Error::NoFolder { path } if path == file);
 }
 
+/// Nothing is missing there, so that nobody is told to create it.
+#[test]
+fn a_file_with_the_path_of_a_folder_is_not_called_missing() {
+    let folder = Folder::new();
+    let mut path = folder.file("file", b"text").into_os_string();
+    path.push("/");
+    let path = Path::new(&path);
+    for refused in
+        [create::<PageCache>(path, LEN).err(), open_or_create::<Bank, PageCache>(path, empty_bank).err()]
+    {
+        let refused = refused.expect("a file is no folder");
+        let kind =
+            std::error::Error::source(&refused).and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(kind.map(std::io::Error::kind), Some(std::io::ErrorKind::NotADirectory), "{refused}");
+    }
+    assert_eq!(std::fs::read(path.with_file_name("file")).unwrap(), b"text");
+}
+
 #[test]
 fn create_never_replaces_a_file() {
     let folder = Folder::new();
