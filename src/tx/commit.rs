@@ -309,7 +309,10 @@ impl Engine {
 
     /// For the explorer: what the words to be committed make reachable.
     fn announce_published<M: Medium>(&self, medium: &Writeback<'_, M>, origin: Origin) {
-        for block in self.owned.iter().filter(|block| !self.is_doomed(block.at)) {
+        // Not by `is_doomed`, which asks for what lies in a block: nothing lies in an empty slice.
+        let is_doomed =
+            |block: &&Block| self.doomed.binary_search_by_key(&block.at, |doomed| doomed.at).is_ok();
+        for block in self.owned.iter().filter(|block| !is_doomed(block)) {
             medium.publishes(block.at - HEADER, HEADER + block.size, origin);
         }
         self.announce_frames(medium);
