@@ -70,7 +70,8 @@ fn number(text: &str) -> usize {
 }
 
 fn len(count: usize) -> u64 {
-    (count as u64 * 73).next_multiple_of(4096) + (1 << 20)
+    // A sixteenth is kept back from what only takes.
+    (count as u64 * 78).next_multiple_of(4096) + (1 << 20)
 }
 
 fn options(count: usize) -> Options {
