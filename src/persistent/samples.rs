@@ -132,12 +132,12 @@ impl<L: Fn(usize) -> u64> Samples<L> {
         len: impl Fn(usize) -> usize,
         mut store: impl FnMut(usize, u64),
     ) -> u64 {
-        let (mut offset, mut count) = (0, 0);
+        let (mut offset, mut count, mut note_at) = (0, 0, (self.load)(NOTE_AT));
         while offset < meta.body_len() || count == 0 && meta.kind == FrameKind::Single {
             let position = frame + (FRAME_HEADER + offset) as u64;
-            if position >= (self.load)(NOTE_AT) {
+            if position >= note_at {
                 let sample = Sample { number: first + count, frame, first, offset: offset as u64 };
-                self.push(sample, position, &mut store);
+                note_at = self.push(sample, position, &mut store);
             }
             offset += match meta.kind {
                 FrameKind::Batch => batch_len(len(offset)),
@@ -148,7 +148,9 @@ impl<L: Fn(usize) -> u64> Samples<L> {
         count
     }
 
-    fn push(&self, sample: Sample, position: u64, mut store: impl FnMut(usize, u64)) {
+    /// Adds a sample of the record at this position; the first record at the position that it returns, or behind it,
+    /// is the next to be noted.
+    fn push(&self, sample: Sample, position: u64, mut store: impl FnMut(usize, u64)) -> u64 {
         count(Step::Note);
         let (from, index) = ((self.load)(FROM), (self.load)(TO));
         let Sample { number, frame, first, offset } = sample;
@@ -159,7 +161,9 @@ impl<L: Fn(usize) -> u64> Samples<L> {
         store(TO, index + 1);
         // What it lies in the place of was truncated.
         store(FROM, from.max((index + 1).saturating_sub(room(self.capacity))));
-        store(NOTE_AT, position + spacing(self.capacity));
+        let note_at = position + spacing(self.capacity);
+        store(NOTE_AT, note_at);
+        note_at
     }
 }
 

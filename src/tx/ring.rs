@@ -121,26 +121,28 @@ impl Staged {
 
     /// Adds a record to the batch, of which it is the one with this index; it counts when `len` and `count`
     /// say so.
+    #[inline]
     fn push(&self, batch: &mut Vec<u8>, index: u64, record: &[u8]) -> Result<()> {
         let len = batch.len() + batch_len(record.len());
         let frame = frame_len(if index == 0 { record.len() } else { len });
-        if u32::try_from(len).is_err() || self.place(self.tail, self.room, frame).is_none() {
-            return Err(self.refused(frame));
-        }
-        if self.kept_next + index >= MAX_NUMBER {
-            return Err(Error::UsedUp {
-                numbers: "numbers of this log's records",
-                last: MAX_NUMBER - 1,
-                instead: "begin a new log: `Log::destroy`, then `Log::create`",
-            });
+        let fits = u32::try_from(len).is_ok() && self.place(self.tail, self.room, frame).is_some();
+        if !fits || self.kept_next + index >= MAX_NUMBER {
+            return Err(self.refused(fits, frame));
         }
         push_record(batch, record);
         Ok(())
     }
 
-    /// Why there is no place for a frame of so many bytes.
+    /// Why there is no place for a frame of so many bytes, or no number for its last record if it fits.
     #[cold]
-    fn refused(&self, frame: usize) -> Error {
+    fn refused(&self, fits: bool, frame: usize) -> Error {
+        if fits {
+            return Error::UsedUp {
+                numbers: "numbers of this log's records",
+                last: MAX_NUMBER - 1,
+                instead: "begin a new log: `Log::destroy`, then `Log::create`",
+            };
+        }
         let (needed, used) = (frame as u64, self.tail - self.head);
         let whole = Staged { limit: self.head + self.capacity, ..*self };
         match whole.place(self.tail, self.room, frame).is_some() {
@@ -375,7 +377,7 @@ impl Staged {
         if let Some(position) = self.frame {
             let (kind, body) = self.body(batch);
             let meta = Meta { kind, len: body.len() as u32, epoch: self.epoch };
-            let len = |at: usize| split_record(&body[at..]).map_or(0, |(record, _)| record.len());
+            let len = |at: usize| body[at..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize);
             samples.note((position, self.kept_next), meta, len, store);
         }
     }
