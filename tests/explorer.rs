@@ -164,7 +164,10 @@ fn an_object_that_its_transaction_frees_need_not_be_durable() {
     for len in [0, 1] {
         let workload = move |region: &mut Made, log: &Log<()>| {
             // What was stored in its block is known from the end of a transaction on.
-            region.transact(|tx, _| Ok(tx.free(tx.alloc_slice(&[1_u64; 1][..len])?)))?;
+            region.transact(|tx, _| {
+                tx.free(tx.alloc_slice(&[1_u64; 1][..len])?);
+                Ok(())
+            })?;
             log.begin(());
             region.transact(|tx, root| {
                 tx.free(tx.alloc_slice(&[1_u64; 1][..len])?);
