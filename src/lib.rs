@@ -122,9 +122,12 @@ extern crate self as indelible;
 pub mod collections;
 mod error;
 mod flush;
+mod format;
+mod heap;
 mod link;
 pub mod mapping;
 pub mod medium;
+mod options;
 mod persistent;
 mod pm;
 #[cfg(feature = "power")]
@@ -154,9 +157,10 @@ pub use error::{Error, Result};
 /// ```
 pub use indelible_derive::Persistent;
 pub use link::Link;
+pub use options::Options;
 pub use persistent::{Flag, No, Persistent, Target, Yes};
 pub use pm::{Child, Pm, Taken};
-pub use region::{Options, Region, Usage};
+pub use region::{Region, Usage};
 pub use tx::{Attach, Committed, Fence, Flush, Owned, Publish, Read, Stage, Tx};
 pub use word::Word;
 

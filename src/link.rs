@@ -11,8 +11,8 @@
 #![allow(unsafe_code)]
 
 use crate::flush::LINE;
+use crate::format::block;
 use crate::persistent::Target;
-use crate::region::block;
 use std::fmt;
 use std::marker::{PhantomData, PhantomPinned};
 use std::ptr;

@@ -1,7 +1,7 @@
 //! [`Log`]: append-only records of bytes in a ring, for write-ahead and Raft logs.
 
+use crate::format::ring::{self, Ring};
 use crate::medium::Medium;
-use crate::persistent::ring::{self, Ring};
 use crate::{Error, Link, Persistent, Read, Result, Tx};
 use std::fmt;
 

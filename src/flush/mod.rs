@@ -26,6 +26,10 @@ pub(crate) use plan::Plan;
 /// Bytes in a cache line, the unit of a flush. CPUs with shorter lines are refused.
 pub const LINE: usize = 64;
 
+/// Bytes in a page: the unit of mappings, of a region's length and of the heap's slots. Kernels with larger pages map
+/// several of these at once.
+pub(crate) const PAGE: usize = 4096;
+
 /// How a cache line is written back to persistent memory.
 ///
 /// ```

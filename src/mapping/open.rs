@@ -7,9 +7,9 @@
 
 use super::Mapping;
 use crate::error::{Error, Result};
-use crate::medium::{Entry, FileMedium, Medium, OpenFile, Origin, PAGE, Unnamed, Writable, same_file};
-use crate::region::Options;
-use crate::region::create::is_device;
+use crate::flush::PAGE;
+use crate::medium::{Entry, FileMedium, Medium, OpenFile, Origin, Unnamed, Writable, is_device, same_file};
+use crate::options::Options;
 use std::panic::Location;
 use std::path::Path;
 
@@ -120,10 +120,10 @@ impl Options {
         path: impl AsRef<Path>,
     ) -> Result<Mapping<M>> {
         self.check()?;
-        let file = OpenFile::open(path.as_ref(), M::ACCESS, self)?;
+        let file = OpenFile::open(path.as_ref(), M::ACCESS, self.file())?;
         check_len(file.exact_len)?;
-        file.check_bad_blocks(self)?;
-        let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
+        file.check_bad_blocks(self.file())?;
+        let medium = M::attach(file, &self.file().exactly()).map_err(|refused| refused.error)?;
         medium.allocate()?;
         settle(&medium, Location::caller())?;
         Ok(Mapping::on(medium))
@@ -166,11 +166,11 @@ impl Options {
             });
         }
         let (unnamed, file) =
-            Unnamed::create(entry, len, self.file_mode(), |file| M::check_place(file, len, self))?;
-        file.check_bad_blocks(self)?;
+            Unnamed::create(entry, len, self.file().mode, |file| M::check_place(file, len, self.file()))?;
+        file.check_bad_blocks(self.file())?;
         // Held, so that no other file can get its inode's number.
         let (stat, held) = (file.stat, file.hold()?);
-        let medium = M::attach(file, &self.exactly()).map_err(|refused| refused.error)?;
+        let medium = M::attach(file, &self.file().exactly()).map_err(|refused| refused.error)?;
         let mut mapping = Mapping::on(medium);
         first(&mut mapping)?;
         assert!(
@@ -182,11 +182,6 @@ impl Options {
         settle(mapping.medium(), Location::caller())?;
         unnamed.name(mapping.medium().file())?;
         Ok(mapping)
-    }
-
-    /// Address space for the file and no more: a mapping does not grow.
-    fn exactly(&self) -> Options {
-        self.clone().max_len(0)
     }
 }
 

@@ -99,11 +99,11 @@ impl MediumImpl for Auto {
 
 impl FileMediumImpl for Auto {
     // MapSync is not granted on any of those file systems.
-    fn check_place(file: &OpenFile, len: usize, options: &Options) -> Result<()> {
+    fn check_place(file: &OpenFile, len: usize, options: &FileOptions) -> Result<()> {
         PageCache::check_place(file, len, options)
     }
 
-    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
+    fn attach(file: OpenFile, options: &FileOptions) -> Result<Self, Refused> {
         match MapSync::attach(file, options) {
             Ok(medium) => Ok(Auto::MapSync(medium)),
             Err(refused) if refused.not_granted() && !refused.file.device => {

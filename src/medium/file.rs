@@ -8,11 +8,11 @@
 use super::calls::{self, Call};
 use super::entry::Entry;
 use super::gaps::Gaps;
+use super::map::HUGE;
 use super::sysfs::Sysfs;
-use super::{Map, MemoryFileSystem};
+use super::{FileOptions, Map, MemoryFileSystem};
 use crate::error::{Error, Result};
-use crate::medium::map::{HUGE, PAGE};
-use crate::region::Options;
+use crate::flush::PAGE;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
@@ -85,12 +85,12 @@ impl OpenFile {
     ///
     /// Between opening and locking, another process may have put another file under the name, and the lock
     /// would be one of a file that nobody finds again. So the name is looked at once more, under the lock.
-    pub(crate) fn open(path: &Path, access: Access, options: &Options) -> Result<Self> {
+    pub(crate) fn open(path: &Path, access: Access, options: &FileOptions) -> Result<Self> {
         Self::open_in(CWD, path, path, access, options)
     }
 
     /// The same for a name in a folder that was looked up before.
-    pub(crate) fn open_entry(entry: &Entry, access: Access, options: &Options) -> Result<Self> {
+    pub(crate) fn open_entry(entry: &Entry, access: Access, options: &FileOptions) -> Result<Self> {
         Self::open_in(entry.folder(), Path::new(entry.name()), entry.path(), access, options)
     }
 
@@ -100,7 +100,7 @@ impl OpenFile {
         name: &Path,
         path: &Path,
         access: Access,
-        options: &Options,
+        options: &FileOptions,
     ) -> Result<Self> {
         let flags = access.flags() | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         for _ in 0..ATTEMPTS {
@@ -117,16 +117,16 @@ impl OpenFile {
 
     /// Refuses a file that somebody else could change while it is mapped. A device is the administrator's
     /// business.
-    fn check_owner(&self, options: &Options) -> Result<()> {
+    fn check_owner(&self, options: &FileOptions) -> Result<()> {
         let (mode, owner) = (self.stat.st_mode & 0o7777, self.stat.st_uid);
         let user = rustix::process::geteuid().as_raw();
         if self.device {
             return Ok(());
         }
-        if mode & 0o002 != 0 && !options.world_writable_allowed() {
+        if mode & 0o002 != 0 && !options.world_writable {
             return Err(Error::WorldWritable { path: self.path.clone(), mode });
         }
-        if owner != user && !options.other_owner_allowed() {
+        if owner != user && !options.other_owner {
             return Err(Error::OtherOwner { path: self.path.clone(), owner, user });
         }
         Ok(())
@@ -414,6 +414,12 @@ pub(crate) fn sync(file: impl AsFd) -> Result<(), Errno> {
     retry_on_intr(|| rustix::fs::fsync(&file))?;
     calls::note(|| Call::Sync(rustix::fs::fstat(&file).map_or(0, |stat| stat.st_ino)));
     Ok(())
+}
+
+/// Whether this name leads to a character device.
+pub(crate) fn is_device(entry: &Entry) -> bool {
+    let kind = entry.stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind == Ok(FileType::CharacterDevice)
 }
 
 /// Whether both are the same file.

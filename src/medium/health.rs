@@ -1,9 +1,8 @@
 //! [`Health`]: what the kernel knows of the memory under a region, and what it was not asked for or can't say.
 
 use super::sysfs::Shutdowns;
-use super::{OpenFile, PersistenceDomain, extents};
+use super::{FileOptions, OpenFile, PersistenceDomain, extents};
 use crate::error::{Error, Result};
-use crate::region::Options;
 use rustix::io::Errno;
 use std::ops::Range;
 use std::{fs, io};
@@ -81,8 +80,8 @@ impl OpenFile {
     }
 
     /// Refuses bad blocks, unless they are allowed.
-    pub(crate) fn check_bad_blocks(&self, options: &Options) -> Result<()> {
-        if options.bad_blocks_allowed() {
+    pub(crate) fn check_bad_blocks(&self, options: &FileOptions) -> Result<()> {
+        if options.bad_blocks {
             return Ok(());
         }
         match self.bad_blocks()? {
@@ -155,6 +154,7 @@ mod tests {
     use super::*;
     use crate::medium::sysfs::tests::Tree;
     use crate::medium::{Access, PageCache};
+    use crate::options::Options;
     use crate::region::create::create;
     use crate::region::open::open_file;
     use crate::{Persistent, Region, Word};
@@ -179,7 +179,7 @@ mod tests {
         let region: Region<Counter, PageCache> =
             create(&path, LEN, Counter { hits: Word::new(0) }, &Options::new()).unwrap();
         region.close().unwrap();
-        let file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        let file = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
         if extents::of(&file.file)
             .map_or(true, |extents| extents.iter().all(|extent| extent.physical.is_none()))
         {
@@ -196,14 +196,15 @@ mod tests {
     }
 
     fn open(path: &Path, tree: &Tree, options: &Options) -> Result<Region<Counter, PageCache>> {
-        let mut file = OpenFile::open(path, Access::Write, &Options::new()).unwrap();
+        let mut file = OpenFile::open(path, Access::Write, Options::new().file()).unwrap();
         file.sysfs = tree.sysfs();
         open_file(file, options)
     }
 
     /// Says that the sectors which hold these bytes of the file are bad.
     fn make_bad(path: &Path, tree: &Tree, bytes: &[Range<u64>]) {
-        let all = extents::of(&OpenFile::open(path, Access::Write, &Options::new()).unwrap().file).unwrap();
+        let all =
+            extents::of(&OpenFile::open(path, Access::Write, Options::new().file()).unwrap().file).unwrap();
         let extents: Vec<_> =
             all.iter().filter_map(|extent| Some((extent.logical, extent.len, extent.physical?))).collect();
         let place = |at: u64| {
@@ -280,7 +281,7 @@ mod tests {
         }
         let path = tree.0.path().join("device");
         fs::write(&path, "").unwrap();
-        let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        let mut file = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
         (file.device, file.dev, file.sysfs) = (true, (252, 1), tree.sysfs());
         file
     }

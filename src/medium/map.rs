@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
+use crate::flush::PAGE;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
 use std::ffi::c_void;
@@ -19,8 +20,6 @@ use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// Bytes in the smallest unit of a mapping, and of a region's length.
-pub(crate) const PAGE: usize = 4096;
 /// Mappings begin at least at a multiple of this, so that the kernel can use huge pages.
 pub(crate) const HUGE: usize = 2 << 20;
 

@@ -129,14 +129,14 @@ impl MediumImpl for MapSync {
 const FLAGS: MapFlags = MapFlags::SHARED_VALIDATE.union(MapFlags::SYNC);
 
 impl FileMediumImpl for MapSync {
-    fn check_place(file: &OpenFile, _: usize, _: &Options) -> Result<()> {
+    fn check_place(file: &OpenFile, _: usize, _: &FileOptions) -> Result<()> {
         match file.memory_file_system()? {
             Some(_) => Err(Error::NotDax { path: file.path.clone() }),
             None => Ok(()),
         }
     }
 
-    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
+    fn attach(file: OpenFile, options: &FileOptions) -> Result<Self, Refused> {
         let result = (|| {
             if let Some(driver) = file.foreign_dax_driver() {
                 return Err(Error::DeviceMode { path: file.path.clone(), driver });
@@ -147,11 +147,10 @@ impl FileMediumImpl for MapSync {
                 Err(MapError::Other(error)) => return Err(error),
             };
             let finding = file.sysfs.domain(file.dev, file.device);
-            let domain =
-                finding.domain.or(options.assumed_domain()).ok_or_else(|| Error::NoPersistenceDomain {
-                    path: file.path.clone(),
-                    looked_at: finding.looked_at.display().to_string(),
-                })?;
+            let domain = finding.domain.or(options.domain).ok_or_else(|| Error::NoPersistenceDomain {
+                path: file.path.clone(),
+                looked_at: finding.looked_at.display().to_string(),
+            })?;
             let flusher = match domain {
                 PersistenceDomain::CpuCache => Flusher::nothing(),
                 PersistenceDomain::MemoryController => Flusher::detect()?,
@@ -175,7 +174,9 @@ impl FileMediumImpl for MapSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flush::PAGE;
     use crate::medium::sysfs::tests::Tree;
+    use crate::options::Options;
 
     const DISK: &str = "devices/ndbus0/region0/pfn0.1/block/pmem0";
 
@@ -183,7 +184,7 @@ mod tests {
     fn medium(tree: &Tree, domain: PersistenceDomain, device: bool) -> MapSync {
         let path = tree.0.path().join("file");
         std::fs::write(&path, [0; PAGE]).unwrap();
-        let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        let mut file = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
         (file.dev, file.sysfs) = ((259, 1), tree.sysfs());
         let Ok(map) = file.map(PAGE, MapFlags::SHARED) else { panic!("it can be mapped") };
         file.device = device;
@@ -217,11 +218,11 @@ mod tests {
         let path = tree.0.path().join("file");
         let refused = |auto| {
             std::fs::write(&path, [0; PAGE]).unwrap();
-            let mut file = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+            let mut file = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
             (file.device, file.dev, file.sysfs) = (true, (252, 1), tree.sysfs());
             let attached = match auto {
-                true => Auto::attach(file, &Options::new()).map(drop),
-                false => MapSync::attach(file, &Options::new()).map(drop),
+                true => Auto::attach(file, Options::new().file()).map(drop),
+                false => MapSync::attach(file, Options::new().file()).map(drop),
             };
             attached.map_err(|refused| refused.error)
         };

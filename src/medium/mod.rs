@@ -44,6 +44,7 @@ mod emulated;
 mod entry;
 mod extents;
 mod file;
+mod file_options;
 mod folder;
 mod gaps;
 mod health;
@@ -58,9 +59,10 @@ pub use crate::flush::Instruction;
 pub use auto::Auto;
 pub use emulated::Emulated;
 pub(crate) use entry::Entry;
-pub(crate) use file::{Access, OpenFile, same_file};
+pub(crate) use file::{Access, OpenFile, is_device, same_file};
+pub(crate) use file_options::FileOptions;
 pub use health::Health;
-pub(crate) use map::{Map, PAGE};
+pub(crate) use map::Map;
 pub use map_sync::MapSync;
 pub use page_cache::PageCache;
 pub use snapshot::Snapshot;
@@ -69,9 +71,8 @@ pub(crate) use unnamed::{Kept, Unnamed, sweep};
 
 use crate::error::{Error, Result};
 use crate::flush::Route;
-use crate::region::Options;
-use crate::region::block::{Extent, HEADER};
-use crate::region::object;
+use crate::format::block::{Extent, HEADER};
+use crate::format::object;
 use crate::tx::journal::Rule;
 use std::panic::Location;
 use std::path::Path;
@@ -302,13 +303,13 @@ pub(crate) trait FileMediumImpl: MediumImpl {
 
     /// Refuses a file of `len` bytes that is to be made on this file system, before anything is allocated: there
     /// may be no room for it, and that would not be the reason.
-    fn check_place(_file: &OpenFile, _len: usize, _options: &Options) -> Result<()> {
+    fn check_place(_file: &OpenFile, _len: usize, _options: &FileOptions) -> Result<()> {
         Ok(())
     }
 
     /// Maps an open and locked file. On failure the file comes back, for another medium to try.
     #[expect(clippy::result_large_err, reason = "made once, when a region is opened")]
-    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused>;
+    fn attach(file: OpenFile, options: &FileOptions) -> Result<Self, Refused>;
 
     /// The file or device under the mapping.
     fn file(&self) -> &OpenFile;

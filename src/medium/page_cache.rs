@@ -3,7 +3,7 @@
 use super::calls::{self, Call};
 use super::file::MapError;
 use super::*;
-use crate::medium::map::PAGE;
+use crate::flush::PAGE;
 use rustix::mm::MapFlags;
 use std::fmt;
 use std::ops::Range;
@@ -147,10 +147,10 @@ fn check_memory_file_system(
     found: MemoryFileSystem,
     len: usize,
     page: usize,
-    options: &Options,
+    options: &FileOptions,
 ) -> Result<()> {
     let path = path.to_path_buf();
-    if !options.memory_file_system_allowed(found) {
+    if !options.memory_file_systems.contains(&found) {
         let name = match found {
             MemoryFileSystem::Tmpfs => "tmpfs",
             MemoryFileSystem::Ramfs => "ramfs",
@@ -169,7 +169,7 @@ fn check_memory_file_system(
 }
 
 impl FileMediumImpl for PageCache {
-    fn check_place(file: &OpenFile, len: usize, options: &Options) -> Result<()> {
+    fn check_place(file: &OpenFile, len: usize, options: &FileOptions) -> Result<()> {
         match file.memory_file_system()? {
             Some(found) => {
                 let page = usize::try_from(file.stat.st_blksize).unwrap_or(PAGE);
@@ -179,7 +179,7 @@ impl FileMediumImpl for PageCache {
         }
     }
 
-    fn attach(file: OpenFile, options: &Options) -> Result<Self, Refused> {
+    fn attach(file: OpenFile, options: &FileOptions) -> Result<Self, Refused> {
         let result = (|| {
             if file.device {
                 return Err(Error::Unsupported {
@@ -214,6 +214,7 @@ impl FileMediumImpl for PageCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
     use proptest::prelude::*;
     use std::os::unix::fs::FileExt;
 
@@ -225,8 +226,8 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
         let options = Options::new().max_len(0).allow_memory_file_system(MemoryFileSystem::Tmpfs);
-        let file = OpenFile::open(&path, Access::Write, &options).unwrap();
-        let Ok(medium) = PageCache::attach(file, &options) else { panic!("it can be mapped") };
+        let file = OpenFile::open(&path, Access::Write, options.file()).unwrap();
+        let Ok(medium) = PageCache::attach(file, options.file()) else { panic!("it can be mapped") };
         (folder, medium)
     }
 
@@ -358,8 +359,8 @@ mod tests {
         let (folder, medium) = medium(&vec![0; PAGES * PAGE]);
         drop(medium);
         let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
-        let file = OpenFile::open(&folder.path().join("file"), Access::Write, &options).unwrap();
-        let Ok(medium) = PageCache::attach(file, &options) else { panic!("it can be mapped") };
+        let file = OpenFile::open(&folder.path().join("file"), Access::Write, options.file()).unwrap();
+        let Ok(medium) = PageCache::attach(file, options.file()) else { panic!("it can be mapped") };
         let (grown, calls) = calls::during(|| medium.grow(2 * PAGES * PAGE));
         grown.unwrap();
         assert_eq!(calls, [Call::Sync(medium.file.stat.st_ino)]);
@@ -371,9 +372,12 @@ mod tests {
         let huge = MemoryFileSystem::Hugetlbfs;
         let (default, allowed) = (Options::new(), Options::new().allow_memory_file_system(huge));
         let check = |len, options| check_memory_file_system(Path::new("x"), huge, len, 2 << 20, options);
-        assert!(matches!(check(4 << 20, &default), Err(Error::MemoryFileSystem { name: "hugetlbfs", .. })));
-        assert!(check(4 << 20, &allowed).is_ok());
-        let refused = check((4 << 20) + PAGE, &allowed).unwrap_err();
+        assert!(matches!(
+            check(4 << 20, default.file()),
+            Err(Error::MemoryFileSystem { name: "hugetlbfs", .. })
+        ));
+        assert!(check(4 << 20, allowed.file()).is_ok());
+        let refused = check((4 << 20) + PAGE, allowed.file()).unwrap_err();
         assert!(matches!(refused, Error::Unsupported { .. }) && refused.to_string().contains("huge pages"));
     }
 }

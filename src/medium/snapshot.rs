@@ -96,7 +96,7 @@ impl MediumImpl for Snapshot {
 impl FileMediumImpl for Snapshot {
     const ACCESS: Access = Access::Read;
 
-    fn attach(file: OpenFile, _: &Options) -> Result<Self, Refused> {
+    fn attach(file: OpenFile, _: &FileOptions) -> Result<Self, Refused> {
         let unsupported = |what| Error::Unsupported { path: file.path.clone(), what };
         if file.device {
             let error = unsupported(

@@ -307,9 +307,9 @@ pub(crate) fn sweep(target: &Entry, file: &OpenFile) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::medium::PAGE;
+    use crate::flush::PAGE;
     use crate::medium::calls::{self, Call};
-    use crate::region::Options;
+    use crate::options::Options;
     use std::os::unix::fs::MetadataExt;
     use std::path::PathBuf;
 
@@ -355,7 +355,7 @@ mod tests {
         let (folder, other) = (folder(), folder());
         let (path, kept): (PathBuf, PathBuf) = (folder.path().join("x"), other.path().join("kept"));
         std::fs::write(&path, [0; PAGE]).unwrap();
-        let old = OpenFile::open(&path, Access::Write, &Options::new()).unwrap();
+        let old = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
         let own = old.entry().unwrap();
         let keep = Kept::at(&kept, &old, &own).unwrap();
         let (unnamed, new) = Unnamed::replacing(own, &old, PAGE, |_| Ok(())).unwrap();

@@ -297,10 +297,10 @@ impl TypeInfo {
 }
 
 /// A fingerprint has 48 bits.
-pub(super) const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
+pub(crate) const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
 
 /// Hash of a name (FNV-1a, then a finalizer so that every bit counts).
-pub(super) const fn name_id(name: &str) -> u64 {
+pub(crate) const fn name_id(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut i = 0;

@@ -9,13 +9,11 @@
 mod info;
 mod layout;
 mod leaf;
-pub(crate) mod ring;
-pub(crate) mod samples;
 
-pub(crate) use info::Cells;
+use info::fold_id;
 #[doc(hidden)]
 pub use info::{Arg, Field, Kind, Part, TypeInfo, Variant, Visitor};
-use info::{FINGERPRINT_MASK, fold_id, name_id};
+pub(crate) use info::{Cells, FINGERPRINT_MASK, name_id};
 #[doc(hidden)]
 pub use layout::check;
 

@@ -1,20 +1,127 @@
 //! Making a region: built where nobody can see it, and named when it is whole and durable.
 
-use super::layout::{self, Layout, MAGIC, RECORD_HEADER};
-use super::mark::Mark;
-use super::options::region_len;
-use super::{Options, Region, block, object, schema};
+use super::Region;
+use super::open::open_file;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::medium::{Access, Entry, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable};
+use crate::format::layout::{self, Layout, MAGIC, RECORD_HEADER, region_len};
+use crate::format::mark::Mark;
+use crate::format::{block, object, schema};
+use crate::heap::Heap;
+use crate::medium::{
+    Access, Emulated, Entry, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable, is_device,
+};
+use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::Engine;
 use crate::tx::journal::Journal;
-use rustix::fs::FileType;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::Location;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
+
+impl Options {
+    /// As [`Region::create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().journal_words(64).create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        create(path.as_ref(), len, root, self)
+    }
+
+    /// As [`Region::open_or_create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open_or_create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = || Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().mode(0o640).open_or_create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce() -> R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        // Looked up once: `root` may change the working directory.
+        let entry = Entry::at(path.as_ref())?;
+        let open = || open_file(OpenFile::open_entry(&entry, M::ACCESS, self.file())?, self);
+        match open() {
+            Err(Error::NotFound { .. }) => {}
+            // A device that was never used, or was being made into a region when the power failed: the magic
+            // comes last. Anything else on a device may be wanted.
+            Err(Error::NotARegion { found, .. })
+                if found.iter().all(|&byte| byte == 0) && is_device(&entry) => {}
+            other => return other,
+        }
+        match create_at(entry.clone(), len, root(), self) {
+            // Another process was faster.
+            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => open(),
+            other => other,
+        }
+    }
+
+    /// As [`Region::new`], with these settings: a region of `len` bytes in anonymous memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::new`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Word};
+    /// let region = Options::new().max_len(1 << 30).emulated(1 << 20, Word::new(5))?;
+    /// assert_eq!(region.root().get(), 5);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
+        self.check()?;
+        let (layout, text) = plan::<R>(self.journal(), 1);
+        let len = region_len(len, layout.min_len())?;
+        let medium = Emulated::new(len, self.file().reserve(len))?;
+        let engine = build(&medium, layout, &text, root, Location::caller())?;
+        Ok(Region::new_parts(medium, engine, false))
+    }
+}
 
 /// The layout of a new region, and its schema text.
 pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layout, String) {
@@ -61,18 +168,12 @@ pub(crate) fn create_at<R: Persistent, M: FileMedium + Writable>(
     }
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) =
-        Unnamed::create(entry, len, options.file_mode(), |file| M::check_place(file, len, options))?;
-    file.check_bad_blocks(options)?;
-    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+        Unnamed::create(entry, len, options.file().mode, |file| M::check_place(file, len, options.file()))?;
+    file.check_bad_blocks(options.file())?;
+    let medium = M::attach(file, options.file()).map_err(|refused| refused.error)?;
     let engine = build(&medium, layout, &text, root, Location::caller())?;
     unnamed.name(medium.file())?;
     Ok(Region::new_parts(medium, engine, false))
-}
-
-/// Whether this name leads to a character device.
-pub(crate) fn is_device(entry: &Entry) -> bool {
-    let kind = entry.stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
-    kind == Ok(FileType::CharacterDevice)
 }
 
 #[track_caller]
@@ -84,13 +185,13 @@ fn create_on_device<R: Persistent, M: FileMedium + Writable>(
     layout: Layout,
     text: &str,
 ) -> Result<Region<R, M>> {
-    let file = OpenFile::open_entry(entry, Access::Write, options)?;
+    let file = OpenFile::open_entry(entry, Access::Write, options.file())?;
     if len > file.exact_len {
         return Err(Error::DiskFull { path: file.path.clone(), needed: len });
     }
     region_len(file.exact_len, layout.min_len())?;
-    file.check_bad_blocks(options)?;
-    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    file.check_bad_blocks(options.file())?;
+    let medium = M::attach(file, options.file()).map_err(|refused| refused.error)?;
     if medium.map().load(0) == MAGIC {
         return Err(Error::DeviceInUse { path: entry.path().to_path_buf() });
     }
@@ -136,7 +237,7 @@ pub(crate) fn build<R: Persistent, M: MediumImpl>(
     flush_range(medium, 0, 8, origin);
     medium.fence_at_open(origin)?;
 
-    let heap = super::heap::Heap::new(layout.heap()..map.len());
+    let heap = Heap::new(layout.heap()..map.len());
     Ok(Engine::new(layout, heap, Journal::new(layout, 0)))
 }
 

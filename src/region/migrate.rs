@@ -1,18 +1,65 @@
 //! From one root type to another: the old region is read as a snapshot, under the lock of a writer, and the
 //! new one built in a file without a name that takes the old one's place when it is whole and durable.
 
-use super::layout::Layout;
 use super::open::{attach, open_file, stored_schema};
-use super::options::region_len;
-use super::{Options, Region, create, schema};
+use super::{Region, create};
 use crate::error::{Error, Result};
+use crate::format::layout::{Layout, region_len};
+use crate::format::schema;
 use crate::medium::{
     Access, FileMedium, FileMediumImpl, Kept, MediumImpl, OpenFile, Snapshot, Unnamed, Writable, same_file,
     sweep,
 };
+use crate::options::Options;
 use crate::persistent::Persistent;
 use std::panic::Location;
 use std::path::Path;
+
+impl Options {
+    /// As [`Region::migrate`], with these options. The new file has the old one's mode, whatever
+    /// [`Options::mode`] says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::migrate`], and [`Error::BadOption`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Region::migrate`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
+    ///
+    /// let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<_, PageCache> =
+    ///     unsafe { Options::new().max_len(1 << 30).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
+    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce(&A) -> R,
+        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        migrate(path.as_ref(), len, root, fill, self)
+    }
+}
 
 #[track_caller]
 pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
@@ -29,7 +76,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     }
     // With a shared lock, two migrations could each read the old region, and the second would replace what
     // the first had made of it.
-    let file = OpenFile::open(path, Access::Write, options)?;
+    let file = OpenFile::open(path, Access::Write, options.file())?;
     if file.device {
         return match open_file(file, options) {
             Err(Error::SchemaMismatch { .. }) => Err(Error::Unsupported {
@@ -57,10 +104,10 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     sweep(&own, old.medium.file());
     let len = region_len(len, layout.min_len())?;
     let (unnamed, file) =
-        Unnamed::replacing(own, old.medium.file(), len, |file| M::check_place(file, len, options))?;
-    file.check_bad_blocks(options)?;
+        Unnamed::replacing(own, old.medium.file(), len, |file| M::check_place(file, len, options.file()))?;
+    file.check_bad_blocks(options.file())?;
     let (stat, id) = (file.stat, layout.region_id);
-    let medium = M::attach(file, options).map_err(|refused| refused.error)?;
+    let medium = M::attach(file, options.file()).map_err(|refused| refused.error)?;
     let engine = create::build(&medium, layout, &text, root(old.root()), Location::caller())?;
     let mut new = Region::new_parts(medium, engine, false);
     fill(old.root(), &mut new)?;

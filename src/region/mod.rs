@@ -6,24 +6,17 @@
 //! that it reaches; from then on it changes only when a transaction commits, which takes `&mut Region`.
 #![allow(unsafe_code)]
 
-pub(crate) mod block;
 pub(crate) mod create;
-pub(crate) mod heap;
-pub(crate) mod layout;
-mod mark;
 mod migrate;
-pub(crate) mod object;
 pub(crate) mod open;
-mod options;
 pub(crate) mod rings;
-pub(crate) mod schema;
 pub(crate) mod verify;
 
-pub(crate) use options::MAX_LEN;
-pub use options::Options;
-
 use crate::error::{Error, Result};
+use crate::format::mark::Mark;
+use crate::format::object;
 use crate::medium::{Emulated, FileMedium, Health, MapSync, Medium, Origin, Writable};
+use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::{Engine, Tx};
 use std::fmt;
@@ -474,7 +467,7 @@ impl<R: Persistent, M: Medium> Region<R, M> {
         M: FileMedium,
     {
         let mut health = self.medium.file().health()?;
-        health.recorded_unsafe_shutdowns = mark::Mark::read(&self.medium).recorded();
+        health.recorded_unsafe_shutdowns = Mark::read(&self.medium).recorded();
         Ok(health)
     }
 

@@ -1,11 +1,14 @@
 //! Opening a region: lock, persist what is visible, verify, replay, and only then believe.
 
-use super::layout::Layout;
-use super::mark::Mark;
+use super::Region;
 use super::verify::{Overlay, Walk};
-use super::{Options, Region, schema};
 use crate::error::{Error, Result};
+use crate::flush::PAGE;
+use crate::format::layout::{Layout, region_len};
+use crate::format::mark::Mark;
+use crate::format::schema;
 use crate::medium::{FileMedium, MediumImpl, OpenFile, Origin};
+use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::Engine;
 use crate::tx::journal::{self, Journal, Rule, flush_word, flush_words};
@@ -14,9 +17,38 @@ use std::panic::Location;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
+impl Options {
+    /// As [`Region::open`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().max_len(1 << 30).open::<Counter, PageCache>(&path)? };
+    /// assert_eq!(region.root().hits.get(), 3);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
+        self.check()?;
+        open(path.as_ref(), self)
+    }
+}
+
 #[track_caller]
 pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options) -> Result<Region<R, M>> {
-    open_file(OpenFile::open(path, M::ACCESS, options)?, options)
+    open_file(OpenFile::open(path, M::ACCESS, options.file())?, options)
 }
 
 /// Opens the region in a file that is open and locked already.
@@ -37,9 +69,9 @@ pub(crate) fn attach<M: FileMedium>(file: OpenFile, options: &Options) -> Result
     if file.len == 0 {
         return Err(shorter_than_a_page(&file));
     }
-    super::options::region_len(exact_len, 0)?;
-    file.check_bad_blocks(options)?;
-    M::attach(file, options).map_err(|refused| refused.error)
+    region_len(exact_len, 0)?;
+    file.check_bad_blocks(options.file())?;
+    M::attach(file, options.file()).map_err(|refused| refused.error)
 }
 
 /// A file that is too short to be mapped.
@@ -47,8 +79,8 @@ fn shorter_than_a_page(file: &OpenFile) -> Error {
     let mut found = vec![0; 8];
     let path = file.path.clone();
     match file.file.read_at(&mut found, 0) {
-        Ok(8) if found == super::layout::MAGIC.to_le_bytes() => {
-            Error::Truncated { path, len: file.exact_len, needed: super::heap::PAGE as u64 }
+        Ok(8) if found == crate::format::layout::MAGIC.to_le_bytes() => {
+            Error::Truncated { path, len: file.exact_len, needed: PAGE as u64 }
         }
         Ok(len) => {
             found.truncate(len);
@@ -70,15 +102,15 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let (map, path) = (medium.map(), medium.path());
 
     // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
-    let durable = medium.settle(Some(super::layout::IN_USE))?;
+    let durable = medium.settle(Some(crate::format::layout::IN_USE))?;
     medium.announce(0, 8);
-    if map.load(0) == super::layout::MAGIC {
+    if map.load(0) == crate::format::layout::MAGIC {
         // The magic was stored last: what it leads to must be durable.
         medium.announce_durable(8, 64);
     }
     let layout = Layout::read(map, path, exact_len)?;
     let found = Mark::read(medium);
-    found.check(medium, options)?;
+    found.check(medium, options.unsafe_shutdown_accepted())?;
     check_schema::<R, M>(medium, &layout)?;
 
     // Rule 8.

@@ -5,9 +5,9 @@
 //! does, when all is found to be as it should be.
 
 use super::verify::{Bad, Object, Place, Walk};
+use crate::format::ring::*;
+use crate::format::samples::{Samples, capacity_of, ring_len};
 use crate::medium::{MediumImpl, Origin};
-use crate::persistent::ring::*;
-use crate::persistent::samples::{Samples, capacity_of, ring_len};
 use crate::tx::journal::{Rule, flush_word};
 use crate::tx::ring::frame;
 

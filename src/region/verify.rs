@@ -17,11 +17,12 @@
 mod path;
 mod work;
 
-use super::block::{self, Header};
-use super::heap::{self, Rebuild};
-use super::layout::Layout;
 use super::rings::Found;
 use crate::error::{Error, Result};
+use crate::format::block::{self, Header};
+use crate::format::layout::Layout;
+use crate::format::object;
+use crate::heap::Rebuild;
 use crate::medium::{Map, MediumImpl, Origin};
 use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
 use crate::tx::journal::Record;
@@ -222,7 +223,7 @@ impl<M: MediumImpl> Walk<'_, M> {
     fn check_header(&self, place: Place, at: usize, info: &'static TypeInfo) -> Result<Object, Box<Bad>> {
         let map = self.medium.map();
         self.medium.announce(at - block::HEADER, block::HEADER);
-        let words = heap::read_header(map, at);
+        let words = object::read_header(map, at);
         let bad = |found: String, expected: String| Err(Bad::new(place, found, expected));
         let Some(header) = Header::decode(words, at) else {
             let header = at - block::HEADER;
@@ -337,7 +338,7 @@ impl<M: MediumImpl> Running<'_, M> {
 
     /// An object that waited as a bit: its type is in its header.
     fn found_again(&mut self, at: usize, kind: usize) -> Result<Object, Box<Bad>> {
-        let words = heap::read_header(self.walk.medium.map(), at);
+        let words = object::read_header(self.walk.medium.map(), at);
         let fingerprint = Header::decode(words, at).map(|header| header.fingerprint);
         let info = fingerprint.and_then(|fingerprint| self.work.types.get(fingerprint, kind));
         let Some(info) = info else {

@@ -12,11 +12,13 @@ use super::pending::Pending;
 use super::ring::Staging;
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
+use crate::flush::PAGE;
+use crate::format::block::{self, Extent, HEADER, Header};
+use crate::format::layout::{IN_USE, Layout};
+use crate::format::object;
+use crate::heap::{Footprint, Heap};
 use crate::medium::{Map, Medium, Origin};
 use crate::persistent::{Cells, TypeInfo, Visitor};
-use crate::region::block::{self, Extent, HEADER, Header};
-use crate::region::heap::{self, Footprint, Heap};
-use crate::region::layout::{IN_USE, Layout};
 
 /// The least step in which a region grows, in bytes.
 const GROWTH: usize = 1 << 20;
@@ -167,7 +169,7 @@ impl Engine {
     ) -> Result<()> {
         let (len, max_len) = (medium.map().len(), medium.max_len());
         // An object with its header and alignment, and a page of slots for a small one.
-        let needed = size.saturating_add(2 * align.max(heap::PAGE)).next_multiple_of(heap::PAGE);
+        let needed = size.saturating_add(2 * align.max(PAGE)).next_multiple_of(PAGE);
         let full = Error::HeapFull {
             requested: block::extent_len(size) as u64,
             len: len as u64,
@@ -177,8 +179,8 @@ impl Engine {
             return Err(full);
         };
         // Half as much again, so that the number of steps stays small; less where that is too much.
-        let step = (len / 2).clamp(GROWTH, 1 << 30).next_multiple_of(heap::PAGE);
-        let wanted = least.max(len.saturating_add(step).min(max_len)) & !(heap::PAGE - 1);
+        let step = (len / 2).clamp(GROWTH, 1 << 30).next_multiple_of(PAGE);
+        let wanted = least.max(len.saturating_add(step).min(max_len)) & !(PAGE - 1);
         let grown = match medium.grow(wanted) {
             Err(Error::DiskFull { .. }) if wanted > least => medium.grow(least).map(|()| least),
             other => other.map(|()| wanted),
@@ -339,7 +341,7 @@ impl Engine {
         while next < self.freed.len() {
             let Freed { at, info } = self.freed[next];
             next += 1;
-            let header = Header::decode(heap::read_header(map, at), at).expect("a block keeps its header");
+            let header = Header::decode(object::read_header(map, at), at).expect("a block keeps its header");
             let size = info.byte_len(header.count).expect("a block keeps its count");
             self.doomed.push(Block { at, size, align: info.align });
             if info.cells {

@@ -11,10 +11,10 @@ use super::journal::Rule;
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
+use crate::format::ring::*;
+use crate::format::samples::{NOTE_AT, Samples};
 use crate::link::Link;
 use crate::medium::{Map, Medium, Origin};
-use crate::persistent::ring::*;
-use crate::persistent::samples::{NOTE_AT, Samples};
 use std::panic::Location;
 
 /// The logs that a transaction changes. Its buffers are kept.

@@ -2,10 +2,10 @@
 //! them. A user can neither implement one nor call what it does.
 
 use super::Tx;
+use crate::format::block;
 use crate::medium::{Medium, Origin};
 use crate::persistent::Target;
 use crate::pm::{Child, Pm, Taken};
-use crate::region::block;
 use crate::state::{Dirty, Flushed, Persisted};
 
 /// What [`Tx::flush`] takes: a `Dirty` handle, or several.

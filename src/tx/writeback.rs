@@ -5,8 +5,8 @@
 //! what was flushed is known by the number of fences at that time: it is durable when there is one more.
 
 use crate::error::Result;
+use crate::format::block::Extent;
 use crate::medium::{Map, Medium, MediumImpl, Origin};
-use crate::region::block::Extent;
 use crate::tx::journal::Rule;
 use std::cell::Cell;
 use std::path::Path;

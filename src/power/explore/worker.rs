@@ -4,6 +4,7 @@
 use super::{Explorer, Mutation, Recording, Run, SAMPLES, Shared, Start};
 use crate::error::Result;
 use crate::medium::Map;
+use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::power::choice::{Choices, Path};
 use crate::power::history::{History, Log};
@@ -11,7 +12,7 @@ use crate::power::machine::{LINE_WORDS, Machine, Unit, WORD};
 use crate::power::recorder::{Event, EventKind, Exposed, Phase, Recorder, Site};
 use crate::power::report::{Crash, Place, Size, Step};
 use crate::power::silence::{self, Problem};
-use crate::region::{Options, Region, open};
+use crate::region::{Region, open};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::Ordering;

@@ -9,9 +9,10 @@
 //! Links are taken from the stack in batches, so that the memory where they lead can be fetched for all of a batch
 //! at once.
 
+use crate::flush::PAGE;
+use crate::format::block::GRANULE;
+use crate::heap::Bitmap;
 use crate::persistent::TypeInfo;
-use crate::region::block::GRANULE;
-use crate::region::heap::{Bitmap, PAGE};
 use std::collections::HashMap;
 use std::ops::Range;
 

@@ -21,16 +21,14 @@ mod rebuild;
 pub(crate) mod units;
 mod zeroed;
 
-use super::block::{self, HEADER};
-use crate::medium::Map;
+use crate::flush::PAGE;
+use crate::format::block::{self, HEADER};
 pub(crate) use rebuild::Rebuild;
 use std::ops::Range;
 use units::{UNIT, Units, pages_in};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 pub(crate) use zeroed::{Bitmap, Zeroed};
 
-/// Bytes in a page of slots.
-pub(crate) const PAGE: usize = 4096;
 const UNITS_PER_PAGE: usize = PAGE / UNIT;
 /// Footprints begin and end at multiples of this.
 pub(crate) const GRAIN: usize = 32;
@@ -368,11 +366,6 @@ fn units_of(at: usize, size: usize) -> Range<usize> {
 
 fn page_units(page: usize) -> Range<usize> {
     page * UNITS_PER_PAGE..(page + 1) * UNITS_PER_PAGE
-}
-
-/// Reads a block's header, for an object at `at`.
-pub(crate) fn read_header(map: &Map, at: usize) -> [u64; 2] {
-    [map.load(at - HEADER), map.load(at - HEADER + 8)]
 }
 
 #[cfg(test)]

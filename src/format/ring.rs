@@ -26,9 +26,8 @@
 //! inside a transaction's closure nothing changes.
 #![allow(unsafe_code)]
 
-use super::info::{FINGERPRINT_MASK, Kind, TypeInfo, name_id};
 use super::samples::{Samples, Step, capacity_of, count};
-use super::{No, Target};
+use crate::persistent::{FINGERPRINT_MASK, Kind, No, Target, TypeInfo, name_id};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};

@@ -20,6 +20,11 @@ pub(crate) fn write_header(map: &Map, at: usize, count: usize, info: &TypeInfo) 
     map.store(at - HEADER + 8, words[1]);
 }
 
+/// Reads a block's header, for an object at `at`.
+pub(crate) fn read_header(map: &Map, at: usize) -> [u64; 2] {
+    [map.load(at - HEADER), map.load(at - HEADER + 8)]
+}
+
 /// A pointer to the object of type `T` at `at`, whose bytes lie in the mapping.
 pub(crate) fn pointer<T>(map: &Map, at: usize) -> NonNull<T> {
     debug_assert!(at + size_of::<T>() <= map.len() && at.is_multiple_of(align_of::<T>()));

@@ -21,9 +21,8 @@
 //! All numbers are little-endian 8-byte words.
 
 use super::block::HEADER;
-use super::heap;
 use crate::error::{Error, Result};
-use crate::flush::LINE;
+use crate::flush::{LINE, PAGE};
 use crate::medium::Map;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
@@ -32,7 +31,6 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"indelibl");
 /// The format that this version writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
-const PAGE: usize = 4096;
 pub(crate) const IN_USE: usize = 1024;
 pub(crate) const SHUTDOWNS: usize = 1032;
 /// Where the checksum of page 0 is, in the second line.
@@ -44,6 +42,8 @@ const COVERED: std::ops::Range<usize> = 1..8;
 pub(crate) const RECORD_HEADER: usize = 24;
 /// Bytes of a record's entry: offset, value.
 pub(crate) const ENTRY: usize = 16;
+/// The longest region, in bytes: the heap's bookkeeping ends here.
+pub(crate) const MAX_LEN: u64 = (1 << 40) - (1 << 20);
 /// More than this is a damaged header, not a setting.
 const MAX_JOURNAL_WORDS: usize = 1 << 24;
 const MAX_SCHEMA: usize = 1 << 24;
@@ -83,7 +83,7 @@ impl Layout {
     }
 
     pub(crate) fn heap(&self) -> usize {
-        (self.root() + self.root_size.max(8)).next_multiple_of(heap::PAGE)
+        (self.root() + self.root_size.max(8)).next_multiple_of(PAGE)
     }
 
     /// The smallest region with this layout.
@@ -169,6 +169,18 @@ impl Layout {
             _ => Err(Error::BadOption { option: "journal_words", reason: "give 1 to 16,777,216 words" }),
         }
     }
+}
+
+/// A length that a region can have: whole pages, at least `needed`, at most [`MAX_LEN`].
+pub(crate) fn region_len(len: u64, needed: usize) -> Result<usize> {
+    let pages = len & !(PAGE as u64 - 1);
+    if pages < needed as u64 {
+        return Err(Error::TooSmall { len, needed: needed as u64 });
+    }
+    if pages > MAX_LEN {
+        return Err(Error::TooLarge { len, most: MAX_LEN });
+    }
+    Ok(pages as usize)
 }
 
 fn checksum(words: &[u64; 7]) -> u64 {

@@ -1,11 +1,8 @@
 //! [`Options`]: how a region is opened or created.
 
-use super::layout::Layout;
-use super::{Region, create, heap};
 use crate::error::{Error, Result};
-use crate::medium::{Emulated, Entry, FileMedium, MemoryFileSystem, OpenFile, PersistenceDomain, Writable};
-use crate::persistent::Persistent;
-use std::panic::Location;
+use crate::format::layout::{Layout, MAX_LEN};
+use crate::medium::{FileOptions, MemoryFileSystem, PersistenceDomain};
 use std::path::{Path, PathBuf};
 
 /// How a region is opened or created. The defaults are those of [`Region::open`] and [`Region::create`].
@@ -30,37 +27,15 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {
-    max_len: Option<u64>,
-    mode: u32,
+    file: FileOptions,
     journal_words: usize,
-    domain: Option<PersistenceDomain>,
-    memory_file_systems: Vec<MemoryFileSystem>,
     keep_old: Option<PathBuf>,
-    bad_blocks: bool,
     unsafe_shutdown: bool,
-    world_writable: bool,
-    other_owner: bool,
 }
-
-/// Address space that is reserved for growth where nothing else is said, in bytes.
-const DEFAULT_RESERVE: u64 = 64 << 30;
-/// The heap's bookkeeping ends here.
-pub(crate) const MAX_LEN: u64 = (1 << 40) - (1 << 20);
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            max_len: None,
-            mode: 0o600,
-            journal_words: 1024,
-            domain: None,
-            memory_file_systems: Vec::new(),
-            keep_old: None,
-            bad_blocks: false,
-            unsafe_shutdown: false,
-            world_writable: false,
-            other_owner: false,
-        }
+        Options { file: FileOptions::default(), journal_words: 1024, keep_old: None, unsafe_shutdown: false }
     }
 }
 
@@ -86,13 +61,13 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn max_len(mut self, bytes: u64) -> Self {
-        self.max_len = Some(bytes);
+        self.file.max_len = Some(bytes);
         self
     }
 
     /// Permission bits of a new file, before the umask; `0o600` by default.
     pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = mode;
+        self.file.mode = mode & 0o777;
         self
     }
 
@@ -127,7 +102,7 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn assume_persistence_domain(mut self, domain: PersistenceDomain) -> Self {
-        self.domain = Some(domain);
+        self.file.domain = Some(domain);
         self
     }
 
@@ -146,7 +121,7 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn allow_memory_file_system(mut self, name: MemoryFileSystem) -> Self {
-        self.memory_file_systems.push(name);
+        self.file.memory_file_systems.push(name);
         self
     }
 
@@ -172,7 +147,7 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn allow_world_writable(mut self) -> Self {
-        self.world_writable = true;
+        self.file.world_writable = true;
         self
     }
 
@@ -192,7 +167,7 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn allow_other_owner(mut self) -> Self {
-        self.other_owner = true;
+        self.file.other_owner = true;
         self
     }
 
@@ -236,7 +211,7 @@ impl Options {
     /// # Ok::<(), indelible::Error>(())
     /// ```
     pub fn allow_bad_blocks(mut self) -> Self {
-        self.bad_blocks = true;
+        self.file.bad_blocks = true;
         self
     }
 
@@ -265,187 +240,15 @@ impl Options {
         self
     }
 
-    /// As [`Region::open`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::open`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::open`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().max_len(1 << 30).open::<Counter, PageCache>(&path)? };
-    /// assert_eq!(region.root().hits.get(), 3);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
-        self.check()?;
-        super::open::open(path.as_ref(), self)
-    }
-
-    /// As [`Region::create`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::create`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::create`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// let zero = Counter { hits: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().journal_words(64).create::<_, PageCache>(&path, 1 << 20, zero)? };
-    /// assert_eq!(region.root().hits.get(), 0);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: R,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        super::create::create(path.as_ref(), len, root, self)
-    }
-
-    /// As [`Region::open_or_create`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::open_or_create`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::open_or_create`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// let zero = || Counter { hits: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().mode(0o640).open_or_create::<_, PageCache>(&path, 1 << 20, zero)? };
-    /// assert_eq!(region.root().hits.get(), 0);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: impl FnOnce() -> R,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        // Looked up once: `root` may change the working directory.
-        let entry = Entry::at(path.as_ref())?;
-        let open = || super::open::open_file(OpenFile::open_entry(&entry, M::ACCESS, self)?, self);
-        match open() {
-            Err(Error::NotFound { .. }) => {}
-            // A device that was never used, or was being made into a region when the power failed: the magic
-            // comes last. Anything else on a device may be wanted.
-            Err(Error::NotARegion { found, .. })
-                if found.iter().all(|&byte| byte == 0) && super::create::is_device(&entry) => {}
-            other => return other,
-        }
-        match super::create::create_at(entry.clone(), len, root(), self) {
-            // Another process was faster.
-            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => open(),
-            other => other,
-        }
-    }
-
-    /// As [`Region::migrate`], with these options. The new file has the old one's mode, whatever
-    /// [`Options::mode`] says.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::migrate`], and [`Error::BadOption`].
-    ///
-    /// # Panics
-    ///
-    /// As for [`Region::migrate`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
-    /// #[derive(Persistent)]
-    /// #[repr(C)]
-    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
-    ///
-    /// let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region: Region<_, PageCache> =
-    ///     unsafe { Options::new().max_len(1 << 30).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
-    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: impl FnOnce(&A) -> R,
-        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        super::migrate::migrate(path.as_ref(), len, root, fill, self)
-    }
-
-    /// As [`Region::new`], with these settings: a region of `len` bytes in anonymous memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::new`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Word};
-    /// let region = Options::new().max_len(1 << 30).emulated(1 << 20, Word::new(5))?;
-    /// assert_eq!(region.root().get(), 5);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
-        self.check()?;
-        let (layout, text) = create::plan::<R>(self.journal_words, 1);
-        let len = region_len(len, layout.min_len())?;
-        let medium = Emulated::new(len, self.reserve(len))?;
-        let engine = create::build(&medium, layout, &text, root, Location::caller())?;
-        Ok(Region::new_parts(medium, engine, false))
-    }
-
     pub(crate) fn check(&self) -> Result<()> {
         Layout::check_journal_words(self.journal_words)?;
-        if self.domain == Some(PersistenceDomain::CpuCache) {
+        if self.file.domain == Some(PersistenceDomain::CpuCache) {
             return Err(Error::BadOption {
                 option: "assume_persistence_domain",
                 reason: "that CPU caches survive a power failure is believed from sysfs only; give MemoryController",
             });
         }
-        if self.max_len.is_some_and(|len| len > MAX_LEN) {
+        if self.file.max_len.is_some_and(|len| len > MAX_LEN) {
             return Err(Error::BadOption {
                 option: "max_len",
                 reason: "a region has less than 1 TiB (at most 1 TiB less 1 MiB); give less",
@@ -454,38 +257,13 @@ impl Options {
         Ok(())
     }
 
-    /// Bytes of address space for a file of `len` bytes.
-    pub(crate) fn reserve(&self, len: usize) -> usize {
-        let wanted = self.max_len.unwrap_or(DEFAULT_RESERVE);
-        usize::try_from(wanted).unwrap_or(usize::MAX).max(len)
-    }
-
-    pub(crate) fn assumed_domain(&self) -> Option<PersistenceDomain> {
-        self.domain
-    }
-
-    pub(crate) fn memory_file_system_allowed(&self, name: MemoryFileSystem) -> bool {
-        self.memory_file_systems.contains(&name)
-    }
-
-    pub(crate) fn bad_blocks_allowed(&self) -> bool {
-        self.bad_blocks
+    /// What media and files are told.
+    pub(crate) fn file(&self) -> &FileOptions {
+        &self.file
     }
 
     pub(crate) fn unsafe_shutdown_accepted(&self) -> bool {
         self.unsafe_shutdown
-    }
-
-    pub(crate) fn file_mode(&self) -> u32 {
-        self.mode & 0o777
-    }
-
-    pub(crate) fn world_writable_allowed(&self) -> bool {
-        self.world_writable
-    }
-
-    pub(crate) fn other_owner_allowed(&self) -> bool {
-        self.other_owner
     }
 
     pub(crate) fn kept_old(&self) -> Option<&Path> {
@@ -495,16 +273,4 @@ impl Options {
     pub(crate) fn journal(&self) -> usize {
         self.journal_words
     }
-}
-
-/// A length that a region can have: whole pages, at least `needed`, at most [`MAX_LEN`].
-pub(crate) fn region_len(len: u64, needed: usize) -> Result<usize> {
-    let pages = len & !(heap::PAGE as u64 - 1);
-    if pages < needed as u64 {
-        return Err(Error::TooSmall { len, needed: needed as u64 });
-    }
-    if pages > MAX_LEN {
-        return Err(Error::TooLarge { len, most: MAX_LEN });
-    }
-    Ok(pages as usize)
 }

@@ -2,7 +2,7 @@
 //! allocator for real-time systems", 2004) whose boundary tags lie in DRAM beside the heap.
 
 use super::{UNITS_PER_PAGE, Zeroed};
-use crate::region::block::HEADER;
+use crate::format::block::HEADER;
 use std::ops::Range;
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 

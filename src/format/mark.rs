@@ -10,13 +10,12 @@
 //! (`src/common/shutdown_state.c`), except that it refuses copies.
 
 use super::layout::{IN_USE, SHUTDOWNS};
-use super::options::Options;
 use crate::error::{Error, Result};
 use crate::medium::{MediumImpl, Origin, Shutdowns};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     in_use: u64,
     shutdowns: u64,
 }
@@ -26,39 +25,40 @@ const NO_COUNT: u64 = 1;
 
 impl Mark {
     /// The mark of a region that is in use.
-    pub(super) fn in_use(shutdowns: Option<Shutdowns>) -> Self {
+    pub(crate) fn in_use(shutdowns: Option<Shutdowns>) -> Self {
         match shutdowns {
             None => Mark { in_use: NO_COUNT, shutdowns: 0 },
             Some(Shutdowns { count, memory }) => Mark { in_use: seal(memory, count), shutdowns: count },
         }
     }
 
-    pub(super) fn read<M: MediumImpl>(medium: &M) -> Self {
+    pub(crate) fn read<M: MediumImpl>(medium: &M) -> Self {
         medium.announce(IN_USE, 16);
         Mark { in_use: medium.map().load(IN_USE), shutdowns: medium.map().load(SHUTDOWNS) }
     }
 
     /// Stores and flushes it.
     #[track_caller]
-    pub(super) fn store<M: MediumImpl>(self, medium: &M, origin: Origin) {
+    pub(crate) fn store<M: MediumImpl>(self, medium: &M, origin: Origin) {
         medium.store(SHUTDOWNS, self.shutdowns, origin);
         medium.store(IN_USE, self.in_use, origin);
         medium.flush_line(medium.map().pointer(IN_USE).as_ptr(), origin);
     }
 
-    pub(super) fn is_in_use(self) -> bool {
+    pub(crate) fn is_in_use(self) -> bool {
         self.in_use != 0
     }
 
     /// The count, for whom it was not compared.
-    pub(super) fn recorded(self) -> Option<u64> {
+    pub(crate) fn recorded(self) -> Option<u64> {
         (self.in_use > NO_COUNT).then_some(self.shutdowns)
     }
 
-    /// Refuses a region that was in use when its memory failed to save everything.
-    pub(super) fn check<M: MediumImpl>(self, medium: &M, options: &Options) -> Result<()> {
+    /// Refuses a region that was in use when its memory failed to save everything, unless the caller has `accepted`
+    /// that.
+    pub(crate) fn check<M: MediumImpl>(self, medium: &M, accepted: bool) -> Result<()> {
         match medium.shutdowns() {
-            Some(now) if self.has_lost(now) && !options.unsafe_shutdown_accepted() => {
+            Some(now) if self.has_lost(now) && !accepted => {
                 let (recorded, found) = (self.shutdowns, now.count);
                 Err(Error::UnsafeShutdown { path: medium.path().to_path_buf(), recorded, found })
             }
@@ -79,6 +79,7 @@ fn seal(memory: u64, count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
 
     const HERE: u64 = 7;
     const ELSEWHERE: u64 = 8;
