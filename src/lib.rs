@@ -127,6 +127,7 @@ mod heap;
 mod link;
 pub mod mapping;
 pub mod medium;
+mod observe;
 mod options;
 mod persistent;
 mod pm;

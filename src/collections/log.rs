@@ -1,5 +1,6 @@
 //! [`Log`]: append-only records of bytes in a ring, for write-ahead and Raft logs.
 
+use crate::format::frame::{batch_len, frame_len};
 use crate::format::ring::{self, Ring};
 use crate::medium::Medium;
 use crate::{Error, Link, Persistent, Read, Result, Tx};
@@ -186,7 +187,7 @@ impl Log {
     pub fn resize<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, capacity: u64) -> Result<()> {
         let Some(old) = tx.get(&self.ring) else { return self.create(tx, capacity) };
         tx.ring_untouched(old);
-        let needed = ring::frame_len(old.records(0).map(|(_, record)| ring::batch_len(record.len())).sum());
+        let needed = frame_len(old.records(0).map(|(_, record)| batch_len(record.len())).sum());
         if needed as u64 > capacity || needed > u32::MAX as usize {
             return Err(Error::LogFull { needed: needed as u64, used: 0, capacity });
         }
@@ -406,7 +407,7 @@ impl Log {
 
     /// The ring as the transaction sees it.
     fn ring<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, len: usize) -> Result<&'t Ring> {
-        let full = || Error::LogFull { needed: ring::frame_len(len) as u64, used: 0, capacity: 0 };
+        let full = || Error::LogFull { needed: frame_len(len) as u64, used: 0, capacity: 0 };
         Read::get(tx, &self.ring).ok_or_else(full)
     }
 }

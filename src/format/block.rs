@@ -56,6 +56,10 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.len
+    }
+
     /// The extent of an object of `size` bytes at `offset`.
     pub(crate) fn of(offset: usize, size: usize) -> Self {
         Extent { start: offset - HEADER, len: extent_len(size) }

@@ -11,7 +11,8 @@
 
 use super::layout::{IN_USE, SHUTDOWNS};
 use crate::error::{Error, Result};
-use crate::medium::{MediumImpl, Origin, Shutdowns};
+use crate::medium::{MediumImpl, Shutdowns};
+use crate::observe::Origin;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Mark {
     pub(crate) fn store<M: MediumImpl>(self, medium: &M, origin: Origin) {
         medium.store(SHUTDOWNS, self.shutdowns, origin);
         medium.store(IN_USE, self.in_use, origin);
-        medium.flush_line(medium.map().pointer(IN_USE).as_ptr(), origin);
+        medium.flush_word(IN_USE, origin);
     }
 
     pub(crate) fn is_in_use(self) -> bool {
@@ -135,7 +136,7 @@ mod tests {
     #[cfg(feature = "power")]
     #[test]
     fn a_region_whose_memory_failed_is_refused_unchanged_until_that_is_accepted() {
-        use crate::region::open::recover;
+        use crate::region::recover::recover;
         use crate::{Persistent, Word, power};
         use std::panic::Location;
 

@@ -2,9 +2,10 @@
 //! (`book/src/inside.md`) is its contract.
 
 pub(crate) mod block;
+pub(crate) mod frame;
 pub(crate) mod layout;
 pub(crate) mod mark;
 pub(crate) mod object;
+pub(crate) mod record;
 pub(crate) mod ring;
-pub(crate) mod samples;
 pub(crate) mod schema;

@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use super::block::{HEADER, Header};
-use crate::flush::{Flusher, Route};
 use crate::medium::Map;
 use crate::persistent::{Persistent, TypeInfo};
 use std::ptr::NonNull;
@@ -53,21 +52,6 @@ pub(crate) unsafe fn write_bytes(map: &Map, at: usize, bytes: &[u8]) {
     // SAFETY: the caller's promise; the source is a reference, and so does not overlap a block that no
     // reference leads to.
     unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-}
-
-/// Copies bytes behind a block header that was written by the same caller.
-pub(crate) fn write_behind_header(map: &Map, header: *mut u8, bytes: &[u8]) {
-    let at = header.addr() + HEADER - map.address();
-    assert!(map.offset_of(header.addr(), HEADER + bytes.len()).is_some());
-    // SAFETY: the block is the caller's, who wrote its header; the bytes lie in the mapping.
-    unsafe { write_bytes(map, at, bytes) };
-}
-
-/// As [`write_behind_header`], past the cache where that is faster; the block is durable on return.
-pub(crate) fn stream_behind_header(map: &Map, flusher: Flusher, header: *mut u8, bytes: &[u8]) {
-    assert!(map.offset_of(header.addr(), HEADER + bytes.len()).is_some());
-    // SAFETY: the block is the caller's, who wrote its header; the bytes lie in the mapping.
-    unsafe { flusher.copy_persist_raw(header, HEADER, bytes, Route::Fastest) };
 }
 
 /// The bytes of a slice of values without padding.

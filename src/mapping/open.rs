@@ -8,7 +8,8 @@
 use super::Mapping;
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
-use crate::medium::{Entry, FileMedium, Medium, OpenFile, Origin, Unnamed, Writable, is_device, same_file};
+use crate::medium::{Entry, FileMedium, Medium, OpenFile, Unnamed, Writable, is_device, same_file};
+use crate::observe::Origin;
 use crate::options::Options;
 use std::panic::Location;
 use std::path::Path;
@@ -198,8 +199,7 @@ pub(crate) fn check_len(len: u64) -> Result<usize> {
 pub(crate) fn settle<M: Medium>(medium: &M, origin: Origin) -> Result<()> {
     // No word of the file says that it was closed: all of it is the caller's.
     if !medium.settle(None)? {
-        let map = medium.map();
-        medium.flush(map.pointer(0).as_ptr(), map.len(), origin);
+        medium.flush_range(0, medium.map().len(), origin);
         medium.fence_at_open(origin)?;
     }
     Ok(())

@@ -8,7 +8,8 @@
 #![allow(unsafe_code)]
 
 use crate::flush::Route;
-use crate::medium::{Medium, Origin};
+use crate::medium::Medium;
+use crate::observe::Origin;
 use std::marker::PhantomData;
 use std::ops::Range;
 

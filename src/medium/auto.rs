@@ -50,6 +50,8 @@ impl Medium for Auto {}
 impl Writable for Auto {}
 impl FileMedium for Auto {}
 
+impl Observe for Auto {}
+
 impl MediumImpl for Auto {
     #[inline(always)]
     fn map(&self) -> &Map {
@@ -73,8 +75,8 @@ impl MediumImpl for Auto {
     fn fence(&self, origin: Origin) -> Result<()> {
         each!(self, medium => medium.fence(origin))
     }
-    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
-        each!(self, medium => medium.stream_block(header, bytes, origin))
+    fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], origin: Origin) -> Result<()> {
+        each!(self, medium => medium.stream_object(start, before, bytes, origin))
     }
     #[inline]
     fn copy_persist(&self, to: &mut [u8], bytes: &[u8], route: Route, origin: Origin) -> Result<()> {

@@ -45,6 +45,8 @@ impl fmt::Display for Emulated {
 impl Medium for Emulated {}
 impl Writable for Emulated {}
 
+impl Observe for Emulated {}
+
 impl MediumImpl for Emulated {
     #[inline(always)]
     fn map(&self) -> &Map {
@@ -75,8 +77,8 @@ impl MediumImpl for Emulated {
         Ok(())
     }
 
-    fn stream_block(&self, header: *mut u8, bytes: &[u8], _: Origin) -> Result<()> {
-        object::stream_behind_header(&self.map, self.flusher, header, bytes);
+    fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], _: Origin) -> Result<()> {
+        self.map.stream_behind(self.flusher, start, before, bytes);
         Ok(())
     }
 

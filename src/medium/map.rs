@@ -11,7 +11,7 @@
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
-use crate::flush::PAGE;
+use crate::flush::{Flusher, PAGE, Route};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
 use std::ffi::c_void;
@@ -295,6 +295,20 @@ impl Map {
         // SAFETY: a mapped range; msync changes no memory.
         unsafe { rustix::mm::msync(start.as_ptr().cast(), len, MsyncFlags::SYNC)? };
         Ok(())
+    }
+
+    /// Copies bytes to the place `before` bytes behind `start`. All of it is the caller's: nothing refers to it.
+    pub(crate) fn write_behind(&self, start: *mut u8, before: usize, bytes: &[u8]) {
+        assert!(self.offset_of(start.addr(), before + bytes.len()).is_some());
+        // SAFETY: inside the mapping, as was just checked, and the caller's, so that the source does not overlap it.
+        unsafe { start.wrapping_add(before).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// As [`Map::write_behind`], past the cache where that is faster; everything from `start` on is durable on return.
+    pub(crate) fn stream_behind(&self, flusher: Flusher, start: *mut u8, before: usize, bytes: &[u8]) {
+        assert!(self.offset_of(start.addr(), before + bytes.len()).is_some());
+        // SAFETY: as above.
+        unsafe { flusher.copy_persist_raw(start, before, bytes, Route::Fastest) };
     }
 }
 

@@ -61,6 +61,8 @@ impl Medium for MapSync {}
 impl Writable for MapSync {}
 impl FileMedium for MapSync {}
 
+impl Observe for MapSync {}
+
 impl MediumImpl for MapSync {
     #[inline(always)]
     fn map(&self) -> &Map {
@@ -91,8 +93,8 @@ impl MediumImpl for MapSync {
         Ok(())
     }
 
-    fn stream_block(&self, header: *mut u8, bytes: &[u8], _: Origin) -> Result<()> {
-        object::stream_behind_header(&self.map, self.flusher, header, bytes);
+    fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], _: Origin) -> Result<()> {
+        self.map.stream_behind(self.flusher, start, before, bytes);
         Ok(())
     }
 

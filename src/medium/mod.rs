@@ -70,15 +70,9 @@ pub(crate) use sysfs::Shutdowns;
 pub(crate) use unnamed::{Kept, Unnamed, sweep};
 
 use crate::error::{Error, Result};
-use crate::flush::Route;
-use crate::format::block::{Extent, HEADER};
-use crate::format::object;
-use crate::tx::journal::Rule;
-use std::panic::Location;
+use crate::flush::{LINE, Route};
+use crate::observe::{Observe, Origin};
 use std::path::Path;
-
-/// Where in the program an event comes from.
-pub(crate) type Origin = &'static Location<'static>;
 
 /// The part of the machine whose contents survive a power failure (Linux
 /// `Documentation/ABI/testing/sysfs-bus-nd`, `persistence_domain`).
@@ -127,16 +121,13 @@ pub trait FileMedium: Medium + FileMediumImpl {}
 )]
 pub trait Writable: Medium {}
 
-/// Whether words verify; it is given what reads the word at an offset.
-pub(crate) type Valid<'a> = &'a dyn Fn(&dyn Fn(usize) -> u64) -> bool;
-
 /// What the engine needs of a medium. Offsets are in bytes from the region's start.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a medium, and no other type can be made one: `Medium` is sealed",
     label = "not a medium",
     note = "a medium that left out a flush or a fence would lose what was committed; the media are in `indelible::medium`"
 )]
-pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
+pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     fn map(&self) -> &Map;
 
     /// What errors call the region.
@@ -177,6 +168,33 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
         self.flush(at, 1, origin);
     }
 
+    /// Starts the write-back of the line of the word at this offset.
+    #[inline(always)]
+    #[track_caller]
+    fn flush_word(&self, at: usize, origin: Origin) {
+        self.flush_line(self.map().pointer(at).as_ptr(), origin);
+    }
+
+    /// Starts the write-back of the lines of the words at these offsets, which rise, each line once.
+    #[inline(always)]
+    #[track_caller]
+    fn flush_words(&self, words: impl Iterator<Item = usize>, origin: Origin) {
+        let mut flushed = usize::MAX;
+        for at in words {
+            if at / LINE != flushed {
+                self.flush_word(at, origin);
+                flushed = at / LINE;
+            }
+        }
+    }
+
+    /// Starts the write-back of the lines of `len` bytes from this offset on.
+    #[inline(always)]
+    #[track_caller]
+    fn flush_range(&self, at: usize, len: usize, origin: Origin) {
+        self.flush(self.map().pointer(at).as_ptr(), len, origin);
+    }
+
     /// Waits until everything that this thread flushed is durable.
     #[track_caller]
     fn fence(&self, origin: Origin) -> Result<()>;
@@ -213,60 +231,30 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     /// write-back of it can have failed unseen; `None` where nothing in the file says so.
     fn settle(&self, closed: Option<usize>) -> Result<bool>;
 
-    /// Whether the explorer watches: where changes come from is noted for it, and recovery must announce what it
-    /// reads. The calls below do nothing otherwise.
-    const OBSERVED: bool = false;
-
-    /// Whether the explorer wants to see what happens without a rule of the commit protocol.
-    #[inline(always)]
-    fn leaves_out(&self, _: Rule) -> bool {
-        false
-    }
-
-    /// Recovery is about to read these bytes: what a power failure left there is decided now.
-    #[inline(always)]
-    fn announce(&self, _at: usize, _len: usize) {}
-
-    /// Recovery is about to read these bytes, and believes them because of what leads to them: they must be
-    /// durable already.
-    #[inline(always)]
-    fn announce_durable(&self, _at: usize, _len: usize) {}
-
-    /// Recovery is about to read these bytes, and believes them if `valid` says so of the words there.
-    #[inline(always)]
-    fn announce_checksummed(&self, _at: usize, _len: usize, _valid: Valid<'_>) {}
-
-    /// A block is under construction: it is written through `&mut` from now on.
-    #[inline(always)]
-    fn begin(&self, _: Extent, _: Origin) {}
-
-    /// Starts the write-back of a block: its header, and an object of `len` bytes behind it. It is no longer
-    /// written through `&mut`.
+    /// Starts the write-back of an object that was written through `&mut`, and is not any more: `len` bytes, and the
+    /// `before` bytes in front of it, from `start` on.
     #[inline(always)]
     #[track_caller]
-    fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
-        self.flush(header, HEADER + len, origin);
+    fn flush_object(&self, start: *const u8, before: usize, len: usize, origin: Origin) {
+        self.flush(start, before + len, origin);
     }
 
-    /// [`MediumImpl::flush_block`] for a block that lies in one line.
+    /// [`MediumImpl::flush_object`] where all of it lies in one line.
     #[inline(always)]
     #[track_caller]
-    fn flush_block_line(&self, header: *const u8, _len: usize, origin: Origin) {
-        self.flush_line(header, origin);
+    fn flush_object_line(&self, start: *const u8, _before: usize, _len: usize, origin: Origin) {
+        self.flush_line(start, origin);
     }
 
-    /// Copies bytes to an object whose block header stands at `header` and is written already, bypassing the
-    /// cache where the CPU can, and makes the block durable. It is no longer written through `&mut`.
+    /// Copies the bytes of an object to the place `before` bytes behind `start`, past the cache where the CPU can, and
+    /// makes everything from `start` on durable. What stands in front is written already; all of it is the caller's,
+    /// and is no longer written through `&mut`.
     #[track_caller]
-    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
-        object::write_behind_header(self.map(), header, bytes);
-        self.flush_block(header, bytes.len(), origin);
+    fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], origin: Origin) -> Result<()> {
+        self.map().write_behind(start, before, bytes);
+        self.flush_object(start, before, bytes.len(), origin);
         self.fence(origin)
     }
-
-    /// These bytes were written through `&mut`, and are not any more.
-    #[inline(always)]
-    fn written(&self, _: &[u8], _: Origin) {}
 
     /// Copies `bytes` to `to`, which is as long, past the cache where `route` says so, and makes them durable.
     #[track_caller]
@@ -281,14 +269,6 @@ pub(crate) trait MediumImpl: Send + Sync + Sized + 'static {
     fn check(&self) -> Result<()> {
         Ok(())
     }
-
-    /// The word or record that is stored next makes these bytes reachable: they must be durable.
-    #[inline(always)]
-    fn publishes(&self, _at: usize, _len: usize, _: Origin) {}
-
-    /// A block that was under construction is given up.
-    #[inline(always)]
-    fn abandon(&self, _: Extent) {}
 }
 
 /// What a file medium needs to map a file.

@@ -74,6 +74,8 @@ impl Medium for PageCache {}
 impl Writable for PageCache {}
 impl FileMedium for PageCache {}
 
+impl Observe for PageCache {}
+
 impl MediumImpl for PageCache {
     #[inline(always)]
     fn map(&self) -> &Map {
@@ -217,6 +219,7 @@ mod tests {
     use crate::options::Options;
     use proptest::prelude::*;
     use std::os::unix::fs::FileExt;
+    use std::panic::Location;
 
     const PAGES: usize = 64;
 

@@ -58,6 +58,8 @@ impl fmt::Display for Snapshot {
 impl Medium for Snapshot {}
 impl FileMedium for Snapshot {}
 
+impl Observe for Snapshot {}
+
 impl MediumImpl for Snapshot {
     #[inline(always)]
     fn map(&self) -> &Map {

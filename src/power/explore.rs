@@ -9,10 +9,10 @@ use super::recorder::{Event, EventKind, Exposed, Phase, Recorder, Settle, Site, 
 use super::report::{Crash, Failure, Place, Report, Size, Step};
 use super::silence::{self, Problem};
 use crate::error::{Error, Result};
-use crate::medium::Origin;
+use crate::observe::Origin;
+use crate::observe::Rule;
 use crate::persistent::Persistent;
 use crate::region::{Region, create};
-use crate::tx::journal::Rule;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::panic::Location;

@@ -5,7 +5,7 @@
 //! any value at or above its bound; after a kill it has the last one, and the bound stays where it was.
 //! Everything here is plain data, so that it can be checked against a plain enumeration.
 
-use crate::medium::Origin;
+use crate::observe::Origin;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;

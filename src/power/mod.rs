@@ -157,7 +157,7 @@ pub use recorder::{Event, EventKind, Phase, Recorder, Trace};
 pub use report::{Failure, Report, Size};
 
 #[doc(hidden)]
-pub use crate::tx::journal::Rule;
+pub use crate::observe::Rule;
 
 use crate::error::Result;
 use crate::mapping::Mapping;

@@ -5,11 +5,12 @@ use super::explore::is_ours;
 use super::machine::{LINE_WORDS, Machine, Model, Open, Unit, WORD};
 use crate::error::{Error, Result};
 use crate::flush::{self, LINE, Plan, Route};
-use crate::format::block::{Extent, HEADER};
-use crate::format::object;
-use crate::medium::{Map, Medium, MediumImpl, Origin, Shutdowns, Valid, Writable};
-use crate::tx::journal::Rule;
+use crate::format::block::Extent;
+use crate::medium::{Map, Medium, MediumImpl, Shutdowns, Writable};
+use crate::observe::Rule;
+use crate::observe::{Observe, Origin, Valid};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -463,9 +464,49 @@ impl std::fmt::Debug for Recorder {
 impl Medium for Recorder {}
 impl Writable for Recorder {}
 
-impl MediumImpl for Recorder {
+impl Observe for Recorder {
     const OBSERVED: bool = true;
 
+    fn leaves_out(&self, rule: Rule) -> bool {
+        self.state().without == Some(rule)
+    }
+
+    fn announce(&self, at: usize, len: usize) {
+        self.state().announce(&self.map, at, len);
+    }
+
+    fn announce_durable(&self, at: usize, len: usize) {
+        self.state().announce_durable(&self.map, at, len);
+    }
+
+    fn announce_checksummed(&self, at: usize, len: usize, valid: Valid<'_>) {
+        self.state().announce_checksummed(&self.map, at, len, valid);
+    }
+
+    fn begin(&self, block: Range<usize>, origin: Origin) {
+        let extent = Extent { start: block.start, len: block.len() };
+        self.state().dirty.push(DirtyBlock { extent, origin });
+    }
+
+    fn written(&self, bytes: &[u8], origin: Origin) {
+        let at = bytes.as_ptr().addr() - self.map.address();
+        self.state().written(at, bytes, origin);
+    }
+
+    fn publishes(&self, at: usize, len: usize, _: Origin) {
+        let mut state = self.state();
+        let open = state.machine.undurable_in(at / WORD..(at + len).div_ceil(WORD));
+        if !open.is_empty() && state.exposed.is_none() {
+            state.exposed = Some(Exposed { event: state.events.len(), open });
+        }
+    }
+
+    fn abandon(&self, block: Range<usize>) {
+        self.state().end(&self.map, block.start);
+    }
+}
+
+impl MediumImpl for Recorder {
     fn map(&self) -> &Map {
         &self.map
     }
@@ -540,55 +581,30 @@ impl MediumImpl for Recorder {
         Ok(true)
     }
 
-    fn leaves_out(&self, rule: Rule) -> bool {
-        self.state().without == Some(rule)
-    }
-
-    fn announce(&self, at: usize, len: usize) {
-        self.state().announce(&self.map, at, len);
-    }
-
-    fn announce_durable(&self, at: usize, len: usize) {
-        self.state().announce_durable(&self.map, at, len);
-    }
-
-    fn announce_checksummed(&self, at: usize, len: usize, valid: Valid<'_>) {
-        self.state().announce_checksummed(&self.map, at, len, valid);
-    }
-
-    fn begin(&self, extent: Extent, origin: Origin) {
-        self.state().dirty.push(DirtyBlock { extent, origin });
-    }
-
-    fn flush_block(&self, header: *const u8, len: usize, origin: Origin) {
-        self.state().end(&self.map, header.addr() - self.map.address());
+    fn flush_object(&self, start: *const u8, before: usize, len: usize, origin: Origin) {
+        self.state().end(&self.map, start.addr() - self.map.address());
         // A verb asked for it, in the program's line.
-        self.flush_from(header, HEADER + len, origin, origin);
+        self.flush_from(start, before + len, origin, origin);
     }
 
-    fn flush_block_line(&self, header: *const u8, len: usize, origin: Origin) {
-        self.flush_block(header, len, origin);
+    fn flush_object_line(&self, start: *const u8, before: usize, len: usize, origin: Origin) {
+        self.flush_object(start, before, len, origin);
     }
 
     #[track_caller]
-    fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
+    fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], origin: Origin) -> Result<()> {
         let site = Location::caller();
-        let start = header.addr() - self.map.address();
-        let plan = flush::plan(start, HEADER, bytes.len(), Route::Fastest);
-        object::write_behind_header(&self.map, header, bytes);
+        self.map.write_behind(start, before, bytes);
+        let start = start.addr() - self.map.address();
+        let plan = flush::plan(start, before, bytes.len(), Route::Fastest);
         {
             let mut state = self.state();
-            state.streamed(start + HEADER, bytes, &plan, origin, site);
+            state.streamed(start + before, bytes, &plan, origin, site);
             // The header and the ragged edges are ordinary stores.
             state.end(&self.map, start);
         }
         self.flush_plan(&plan, origin, site);
         self.fence(origin)
-    }
-
-    fn written(&self, bytes: &[u8], origin: Origin) {
-        let at = bytes.as_ptr().addr() - self.map.address();
-        self.state().written(at, bytes, origin);
     }
 
     #[track_caller]
@@ -604,18 +620,6 @@ impl MediumImpl for Recorder {
         }
         self.flush_plan(&plan, origin, site);
         self.fence(origin)
-    }
-
-    fn publishes(&self, at: usize, len: usize, _: Origin) {
-        let mut state = self.state();
-        let open = state.machine.undurable_in(at / WORD..(at + len).div_ceil(WORD));
-        if !open.is_empty() && state.exposed.is_none() {
-            state.exposed = Some(Exposed { event: state.events.len(), open });
-        }
-    }
-
-    fn abandon(&self, extent: Extent) {
-        self.state().end(&self.map, extent.start);
     }
 }
 

@@ -4,7 +4,7 @@ use super::choice::Path;
 use super::explore::is_ours;
 use super::machine::{Machine, Model, Open, Unit};
 use super::recorder::{Event, EventKind, Phase};
-use crate::medium::Origin;
+use crate::observe::Origin;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::str::FromStr;

@@ -4,13 +4,15 @@ use super::Region;
 use super::open::open_file;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
+use crate::format::block::{Extent, HEADER};
 use crate::format::layout::{self, Layout, MAGIC, RECORD_HEADER, region_len};
 use crate::format::mark::Mark;
-use crate::format::{block, object, schema};
+use crate::format::{object, schema};
 use crate::heap::Heap;
 use crate::medium::{
-    Access, Emulated, Entry, FileMedium, MediumImpl, OpenFile, Origin, Unnamed, Writable, is_device,
+    Access, Emulated, Entry, FileMedium, MediumImpl, OpenFile, Unnamed, Writable, is_device,
 };
+use crate::observe::Origin;
 use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::Engine;
@@ -213,44 +215,39 @@ pub(crate) fn build<R: Persistent, M: MediumImpl>(
     // What was there has no valid magic, or `create` would have refused it: nothing is believed before the
     // last fence, and all of this may become durable in any order.
     medium.store(layout.retired(), 0, origin);
-    flush_range(medium, layout.retired(), 8, origin);
+    medium.flush_range(layout.retired(), 8, origin);
     for slot in [layout.slot(0), layout.slot(1)] {
         (0..RECORD_HEADER).step_by(8).for_each(|word| medium.store(slot + word, 0, origin));
-        flush_range(medium, slot, RECORD_HEADER, origin);
+        medium.flush_range(slot, RECORD_HEADER, origin);
     }
     for (at, value) in layout.words() {
         medium.store(at, value, origin);
     }
-    flush_range(medium, layout::CHECKSUM, 8, origin);
+    medium.flush_range(layout::CHECKSUM, 8, origin);
     Mark::in_use(medium.shutdowns()).store(medium, origin);
     for (index, chunk) in text.as_bytes().chunks(8).enumerate() {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         medium.store(Layout::SCHEMA + index * 8, u64::from_le_bytes(word), origin);
     }
-    flush_range(medium, Layout::SCHEMA, text.len(), origin);
+    medium.flush_range(Layout::SCHEMA, text.len(), origin);
     place_root(medium, &layout, root, origin);
-    flush_range(medium, 0, LINE, origin);
+    medium.flush_range(0, LINE, origin);
     medium.fence_at_open(origin)?;
 
     medium.store(0, MAGIC, origin);
-    flush_range(medium, 0, 8, origin);
+    medium.flush_range(0, 8, origin);
     medium.fence_at_open(origin)?;
 
     let heap = Heap::new(layout.heap()..map.len());
     Ok(Engine::new(layout, heap, Journal::new(layout, 0)))
 }
 
-#[track_caller]
-fn flush_range<M: MediumImpl>(medium: &M, at: usize, len: usize, origin: Origin) {
-    medium.flush(medium.map().pointer(at).as_ptr(), len, origin);
-}
-
 fn place_root<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout, root: R, origin: Origin) {
     let (at, map) = (layout.root(), medium.map());
-    let extent = block::Extent::of(at, size_of::<R>());
-    medium.begin(extent, origin);
+    let extent = Extent::of(at, size_of::<R>());
+    medium.begin(extent.range(), origin);
     object::write_header(map, at, 1, R::type_info());
     object::write_root(map, at, root);
-    medium.flush_block(map.pointer(extent.start).as_ptr(), size_of::<R>(), origin);
+    medium.flush_object(map.pointer(extent.start).as_ptr(), HEADER, size_of::<R>(), origin);
 }

@@ -1,7 +1,8 @@
 //! From one root type to another: the old region is read as a snapshot, under the lock of a writer, and the
 //! new one built in a file without a name that takes the old one's place when it is whole and durable.
 
-use super::open::{attach, open_file, stored_schema};
+use super::open::{attach, open_file};
+use super::recover::stored_schema;
 use super::{Region, create};
 use crate::error::{Error, Result};
 use crate::format::layout::{Layout, region_len};

@@ -9,13 +9,15 @@
 pub(crate) mod create;
 mod migrate;
 pub(crate) mod open;
+pub(crate) mod recover;
 pub(crate) mod rings;
 pub(crate) mod verify;
 
 use crate::error::{Error, Result};
 use crate::format::mark::Mark;
 use crate::format::object;
-use crate::medium::{Emulated, FileMedium, Health, MapSync, Medium, Origin, Writable};
+use crate::medium::{Emulated, FileMedium, Health, MapSync, Medium, Writable};
+use crate::observe::Origin;
 use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::{Engine, Tx};

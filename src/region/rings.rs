@@ -5,10 +5,11 @@
 //! does, when all is found to be as it should be.
 
 use super::verify::{Bad, Object, Place, Walk};
+use crate::format::frame::*;
 use crate::format::ring::*;
-use crate::format::samples::{Samples, capacity_of, ring_len};
-use crate::medium::{MediumImpl, Origin};
-use crate::tx::journal::{Rule, flush_word};
+use crate::medium::MediumImpl;
+use crate::observe::Origin;
+use crate::observe::Rule;
 use crate::tx::ring::frame;
 
 /// A log as the walk found it.
@@ -123,7 +124,7 @@ impl<M: MediumImpl> Walk<'_, M> {
             });
             let Some((meta, records)) = read(&load) else { break };
             if self.flush && !self.medium.leaves_out(Rule::FlushFrames) {
-                self.medium.flush(map.pointer(offset).as_ptr(), FRAME_HEADER + meta.body_len(), self.origin);
+                self.medium.flush_range(offset, FRAME_HEADER + meta.body_len(), self.origin);
             }
             position += meta.stride();
             sequence += records;
@@ -189,7 +190,7 @@ pub(crate) fn settle<M: MediumImpl>(medium: &M, rings: &[Found], origin: Origin)
             if position + FRAME_HEADER as u64 <= ring.head + ring.capacity {
                 let at = ring.at + RING_HEADER + (position % ring.capacity) as usize;
                 medium.store(at, 0, origin);
-                flush_word(medium, at, origin);
+                medium.flush_word(at, origin);
             }
         }
     }

@@ -22,10 +22,11 @@ use crate::error::{Error, Result};
 use crate::format::block::{self, Header};
 use crate::format::layout::Layout;
 use crate::format::object;
+use crate::format::record::Record;
 use crate::heap::Rebuild;
-use crate::medium::{Map, MediumImpl, Origin};
+use crate::medium::{Map, MediumImpl};
+use crate::observe::Origin;
 use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
-use crate::tx::journal::Record;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -382,7 +383,7 @@ impl<M: MediumImpl> Running<'_, M> {
         let map = self.walk.medium.map();
         let at = address - map.address();
         if self.walk.flush {
-            self.walk.medium.flush_line(map.pointer(at).as_ptr(), self.walk.origin);
+            self.walk.medium.flush_word(at, self.walk.origin);
         }
         (at, self.walk.overlay.get(at).unwrap_or_else(|| map.load(at)))
     }

@@ -12,10 +12,12 @@ use crate::error::{Error, Result};
 use crate::format::block::{self, Extent, HEADER};
 use crate::format::layout::MAX_LEN;
 use crate::format::object;
-use crate::format::ring::{FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_NUMBER, NEXT, RING_ALIGN, Ring};
-use crate::format::samples::{self, Samples};
+use crate::format::ring::{
+    FIRST, HEAD_SEQ, MAX_CAPACITY, MAX_NUMBER, NEXT, RING_ALIGN, Ring, Samples, ring_len,
+};
 use crate::link;
-use crate::medium::{Medium, Origin};
+use crate::medium::Medium;
+use crate::observe::Origin;
 use crate::persistent::{Cells, Kind, No, Persistent, Target, TypeInfo, Visitor};
 use crate::pm::{Pm, Taken};
 use crate::state::{Dirty, Flushed};
@@ -250,7 +252,7 @@ impl<'t, M: Medium> Tx<'t, M> {
             self.rule("the numbers of a log's records begin at 2^62 or below");
         }
         let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);
-        let words = samples::ring_len(capacity) / 8;
+        let words = ring_len(capacity) / 8;
         let at = self.block(Ring::target_info(), words, words * 8, origin)?;
         let map = self.medium.map();
         // Zeros: what was there before must not look like a frame.

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::handles::Handles;
-use super::journal::{AbortOnPanic, Change, Journal, Rule};
+use super::journal::{AbortOnPanic, Journal};
 use super::pending::Pending;
 use super::ring::Staging;
 use super::writeback::{Fences, Writeback};
@@ -16,8 +16,10 @@ use crate::flush::PAGE;
 use crate::format::block::{self, Extent, HEADER, Header};
 use crate::format::layout::{IN_USE, Layout};
 use crate::format::object;
+use crate::format::record::Change;
 use crate::heap::{Footprint, Heap};
-use crate::medium::{Map, Medium, Origin};
+use crate::medium::{Map, Medium};
+use crate::observe::{Origin, Rule};
 use crate::persistent::{Cells, TypeInfo, Visitor};
 
 /// The least step in which a region grows, in bytes.

@@ -2,7 +2,7 @@
 //!
 //! Kept by builds with debug assertions only, so that in others no transaction spends an instruction on it.
 
-use crate::medium::Origin;
+use crate::observe::Origin;
 
 /// More are not remembered: a search among them is short.
 const MOST: usize = 1024;

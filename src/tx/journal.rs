@@ -11,85 +11,13 @@ use super::pending::Pending;
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::format::layout::{ENTRY, Layout, RECORD_HEADER};
-use crate::medium::{Map, MediumImpl, Origin};
+use crate::format::layout::{Layout, RECORD_HEADER};
+use crate::format::record::{Change, LAST_NUMBER, checksum};
+use crate::medium::MediumImpl;
+use crate::observe::{Origin, Rule};
 use std::cell::Cell;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-use zerocopy::{Immutable, IntoBytes};
-
-/// A rule of the commit protocol. The explorer can break each, on a recorder only, to show that it stands for
-/// a reason: everywhere else the question is answered at compile time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(dead_code, reason = "named by the explorer only")]
-#[doc(hidden)]
-pub enum Rule {
-    /// 1: a record counts only if its checksum is right.
-    Checksum,
-    /// 1: a record counts only if its number is above `RET`.
-    AboveRetired,
-    /// 2: record N + 1 goes to the slot that does not hold N.
-    TwoSlots,
-    /// 2: the record is fenced before its words are applied.
-    CommitPoint,
-    /// 2: what a record publishes is fenced before the record is stored.
-    CoveringFence,
-    /// 3: a record is settled only by a fence after its words were flushed.
-    Settled,
-    /// 4: a lone store retires a settled record.
-    LoneRetires,
-    /// 4: a lone store over a record that is not settled is a record itself.
-    LoneUnsettled,
-    /// 5: the older of two records is retired before the first store into a block.
-    RetireBeforeAllocation,
-    /// 6: a record is retired only when it is settled.
-    RetireSettled,
-    /// 7: another thread flushes the applied words again.
-    HandOver,
-    /// 7: another thread flushes an unfenced `RET` again.
-    HandOverRetired,
-    /// 8: recovery replays both records.
-    ReplayAll,
-    /// 8: recovery fences the slots before it replays what they say.
-    SlotsFirst,
-    /// 8: recovery flushes the links and words that it reads.
-    FlushWalk,
-    /// 8: recovery fences what it replayed before it retires.
-    RetireReplayed,
-    /// 8: every open uses up a number.
-    BurnNumber,
-    /// Words in freed blocks are dropped.
-    DropFreed,
-    /// Logs: a frame's checksum is seeded with its position and number.
-    FramePlace,
-    /// Logs: from the cut on a frame counts only if it is of the present epoch.
-    FrameEpoch,
-    /// Logs: where other words change too, the frame's checksum is an entry of their record.
-    FrameInRecord,
-    /// Logs: the older of two records is retired with a frame that is committed alone.
-    FrameRetires,
-    /// Logs: a frame goes behind all that is durable, also where its transaction truncated that.
-    FrameBehind,
-    /// Logs: recovery flushes the frames that it accepts.
-    FlushFrames,
-    /// Logs: recovery destroys the checksum where the next frame goes.
-    ForgetRejected,
-    /// Logs: and where it goes if it does not fit there.
-    ForgetSkipped,
-}
-
-/// Records have numbers up to this one. None is used twice, and a higher one was not written by us.
-pub(crate) const LAST_NUMBER: u64 = (1 << 62) - 1;
-
-/// A published word and the value it is to have, as an entry of a record.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable)]
-#[repr(C)]
-pub(crate) struct Change {
-    /// Offset of the word, in bytes.
-    pub at: usize,
-    pub value: u64,
-}
+use zerocopy::IntoBytes;
 
 /// A thread, told from every other of the process, also from one that has ended.
 ///
@@ -167,10 +95,10 @@ impl Journal {
     fn flush_again<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
         self.thread = ThreadNumber::current();
         if self.applied_at >= now && !medium.leaves_out(Rule::HandOver) {
-            flush_words(medium, self.applied.iter().map(|change| change.at), origin);
+            medium.flush_words(self.applied.iter().map(|change| change.at), origin);
         }
         if self.retired_at >= now && !medium.leaves_out(Rule::HandOverRetired) {
-            flush_word(medium, self.layout.retired(), origin);
+            medium.flush_word(self.layout.retired(), origin);
         }
     }
 
@@ -348,119 +276,4 @@ impl Drop for AbortOnPanic {
         );
         std::process::abort();
     }
-}
-
-#[inline(always)]
-#[track_caller]
-pub(crate) fn flush_word<M: MediumImpl>(medium: &M, at: usize, origin: Origin) {
-    medium.flush_line(medium.map().pointer(at).as_ptr(), origin);
-}
-
-/// Flushes the lines of these words, which are in the order of their offsets, each once.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn flush_words<M: MediumImpl>(medium: &M, words: impl Iterator<Item = usize>, origin: Origin) {
-    let mut flushed = usize::MAX;
-    for at in words {
-        if at / LINE != flushed {
-            flush_word(medium, at, origin);
-            flushed = at / LINE;
-        }
-    }
-}
-
-/// Of the entries; their number is part of it, as the length.
-fn checksum(entries: &[u8], number: u64, region_id: u64) -> u64 {
-    xxh3_64_with_seed(entries, region_id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-}
-
-/// A valid record, as recovery found it.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub number: u64,
-    /// Where the record lies, in bytes.
-    pub at: usize,
-    pub entries: Vec<(usize, u64)>,
-}
-
-/// What recovery finds in the journal.
-#[derive(Debug)]
-pub(crate) struct Recovered {
-    /// The valid records, in the order of their numbers.
-    pub records: Vec<Record>,
-    /// The highest number seen, valid or not, `RET` included.
-    pub highest: u64,
-}
-
-impl Recovered {
-    /// What `RET` becomes: numbers go on behind it. After the last one no record is written any more, so that none
-    /// can be completed by another of the same number.
-    pub(crate) fn retire_to(&self, burn: bool) -> u64 {
-        (self.highest + u64::from(burn)).min(LAST_NUMBER)
-    }
-}
-
-/// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
-pub(crate) fn recover<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
-    let map: &Map = medium.map();
-    medium.announce(layout.retired(), 8);
-    let retired = map.load(layout.retired());
-    let (mut highest, mut highest_at) = (retired, layout.retired());
-    let mut records = Vec::new();
-    for at in [layout.slot(0), layout.slot(1)] {
-        medium.announce(at, 8);
-        let number = map.load(at);
-        if number > highest {
-            (highest, highest_at) = (number, at);
-        }
-        if number <= retired && !medium.leaves_out(Rule::AboveRetired) {
-            continue;
-        }
-        let checked = !medium.leaves_out(Rule::Checksum);
-        let read = |load: &dyn Fn(usize) -> u64| read_record(layout, at, number, checked, load);
-        let len = layout.slot(1) - layout.slot(0);
-        medium.announce_checksummed(at + 8, len - 8, &|load| read(load).is_some());
-        records.extend(read(&|at| map.load(at)));
-    }
-    if highest > LAST_NUMBER {
-        return Err(Error::damaged(
-            path,
-            "journal",
-            highest_at,
-            format!("record number {highest}"),
-            "a number that was reached",
-        ));
-    }
-    records.sort_by_key(|record| record.number);
-    if medium.leaves_out(Rule::ReplayAll) && records.len() == 2 {
-        records.remove(0);
-    }
-    Ok(Recovered { records, highest })
-}
-
-/// The record with this number in the slot at `at`, if it is whole.
-fn read_record(
-    layout: &Layout,
-    at: usize,
-    number: u64,
-    checked: bool,
-    load: &dyn Fn(usize) -> u64,
-) -> Option<Record> {
-    let count = load(at + 8);
-    if count == 0 || count > layout.journal_words as u64 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(count as usize * ENTRY);
-    let mut entries = Vec::with_capacity(count as usize);
-    for entry in (0..count as usize).map(|index| at + RECORD_HEADER + index * ENTRY) {
-        let (word, value) = (load(entry), load(entry + 8));
-        bytes.extend_from_slice(&word.to_le_bytes());
-        bytes.extend_from_slice(&value.to_le_bytes());
-        entries.push((word as usize, value));
-    }
-    (!checked || load(at + 16) == checksum(&bytes, number, layout.region_id)).then_some(Record {
-        number,
-        at,
-        entries,
-    })
 }

@@ -28,7 +28,8 @@ pub use verbs::{Attach, Fence, Flush, Owned, Publish, Stage};
 
 use crate::error::{Error, Result};
 use crate::link::{self, Link};
-use crate::medium::{Medium, Origin};
+use crate::medium::Medium;
+use crate::observe::Origin;
 use crate::persistent::{No, Persistent, Target};
 use crate::pm::{Pm, Taken};
 use crate::state::{Dirty, OnItsThread};

@@ -1,7 +1,8 @@
 //! The words that a transaction will change.
 
-use super::journal::Change;
-use crate::medium::{MediumImpl, Origin};
+use crate::format::record::Change;
+use crate::medium::MediumImpl;
+use crate::observe::Origin;
 
 /// Up to here a search is faster than a table.
 const SMALL: usize = 8;

@@ -3,18 +3,19 @@
 //! Records are staged in DRAM and copied into the ring at commit, as one frame for each log. If a transaction
 //! changes nothing else, its frame's checksum publishes it: payload, checksum, flush, *one* fence. Otherwise
 //! the frame is written without its checksum before the covering fence, and the checksum is one of the words
-//! of the commit's record. Truncations are words like any other. `persistent/ring.rs` has the format.
+//! of the commit's record. Truncations are words like any other. `format/ring/` has the format.
 
 use super::Tx;
 use super::commit::Engine;
-use super::journal::Rule;
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
+use crate::format::frame::*;
 use crate::format::ring::*;
-use crate::format::samples::{NOTE_AT, Samples};
 use crate::link::Link;
-use crate::medium::{Map, Medium, Origin};
+use crate::medium::{Map, Medium};
+use crate::observe::Origin;
+use crate::observe::Rule;
 use std::panic::Location;
 
 /// The logs that a transaction changes. Its buffers are kept.

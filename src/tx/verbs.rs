@@ -3,7 +3,8 @@
 
 use super::Tx;
 use crate::format::block;
-use crate::medium::{Medium, Origin};
+use crate::medium::Medium;
+use crate::observe::Origin;
 use crate::persistent::Target;
 use crate::pm::{Child, Pm, Taken};
 use crate::state::{Dirty, Flushed, Persisted};

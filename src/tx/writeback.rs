@@ -5,9 +5,10 @@
 //! what was flushed is known by the number of fences at that time: it is durable when there is one more.
 
 use crate::error::Result;
-use crate::format::block::Extent;
-use crate::medium::{Map, Medium, MediumImpl, Origin};
-use crate::tx::journal::Rule;
+use crate::format::block::{Extent, HEADER};
+use crate::medium::{Map, Medium, MediumImpl};
+use crate::observe::Origin;
+use crate::observe::Rule;
 use std::cell::Cell;
 use std::path::Path;
 
@@ -65,7 +66,7 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     #[track_caller]
     pub(crate) fn flush(&self, at: usize, len: usize, origin: Origin) {
         self.flushed_at.set(self.fences.get());
-        self.medium.flush(self.map().pointer(at).as_ptr(), len, origin);
+        self.medium.flush_range(at, len, origin);
     }
 
     /// Flushes the line of the word at `at`.
@@ -73,21 +74,21 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     #[track_caller]
     pub(crate) fn flush_word(&self, at: usize, origin: Origin) {
         self.flushed_at.set(self.fences.get());
-        self.medium.flush_line(self.map().pointer(at).as_ptr(), origin);
+        self.medium.flush_word(at, origin);
     }
 
     /// Flushes the line of a word that a commit has applied, behind its commit point: nothing is published after that.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn flush_applied(&self, at: usize, origin: Origin) {
-        self.medium.flush_line(self.map().pointer(at).as_ptr(), origin);
+        self.medium.flush_word(at, origin);
     }
 
     /// Flushes the line of a word and fences, for a word that is published alone; `from` is where it comes from.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn persist_word(&self, at: usize, from: Origin, origin: Origin) -> Result<()> {
-        self.medium.flush_line(self.map().pointer(at).as_ptr(), from);
+        self.medium.flush_word(at, from);
         self.fence(origin)
     }
 
@@ -97,15 +98,15 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     pub(crate) fn flush_block(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
         self.flushed_at.set(self.fences.get());
         match in_one_line {
-            true => self.medium.flush_block_line(header, len, origin),
-            false => self.medium.flush_block(header, len, origin),
+            true => self.medium.flush_object_line(header, HEADER, len, origin),
+            false => self.medium.flush_object(header, HEADER, len, origin),
         }
     }
 
     /// Copies bytes behind a block's header and makes the block durable: a fence for all that was flushed.
     #[track_caller]
     pub(crate) fn stream_block(&self, header: *mut u8, bytes: &[u8], origin: Origin) -> Result<()> {
-        self.medium.stream_block(header, bytes, origin)?;
+        self.medium.stream_object(header, HEADER, bytes, origin)?;
         self.fenced();
         Ok(())
     }
@@ -156,11 +157,11 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     }
 
     pub(crate) fn begin(&self, block: Extent, origin: Origin) {
-        self.medium.begin(block, origin);
+        self.medium.begin(block.range(), origin);
     }
 
     pub(crate) fn abandon(&self, block: Extent) {
-        self.medium.abandon(block);
+        self.medium.abandon(block.range());
     }
 
     /// What is stored next makes these bytes reachable.

@@ -12,7 +12,7 @@ use crate::power::machine::{LINE_WORDS, Machine, Unit, WORD};
 use crate::power::recorder::{Event, EventKind, Exposed, Phase, Recorder, Site};
 use crate::power::report::{Crash, Place, Size, Step};
 use crate::power::silence::{self, Problem};
-use crate::region::{Region, open};
+use crate::region::{Region, recover};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
@@ -253,7 +253,7 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
             recorder.note(EventKind::Phase(Phase::Between), Location::caller());
         }
         let problem = silence::catch(|| {
-            let opened = open::recover::<R, Recorder>(
+            let opened = recover::recover::<R, Recorder>(
                 &recorder,
                 start.machine.len() as u64,
                 &Options::new(),

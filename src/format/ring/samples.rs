@@ -11,11 +11,12 @@
 //! truncated. Those that a truncation at the front leaves are told by their frame, which lies before `HEAD`; one at the
 //! back takes its own away. The numbers of all that are left rise.
 
-use super::ring::{FRAME_HEADER, FrameKind, HEAD, Meta, RING_HEADER, batch_len};
+use super::header::{HEAD, RING_HEADER};
+use crate::flush::LINE;
+use crate::format::frame::{FRAME_HEADER, FrameKind, Meta, batch_len};
 
 /// Each so many bytes of frames have a line of samples. A ring with less than that has none: it is short.
 const SAMPLED: usize = 4096;
-const LINE: usize = 64;
 /// Bytes of a sample.
 const SAMPLE: usize = 32;
 
@@ -307,7 +308,7 @@ mod tests {
     #[test]
     fn an_open_believes_nothing_of_the_samples_and_makes_them_anew() {
         use crate::medium::MediumImpl;
-        use crate::region::open::recover;
+        use crate::region::recover::recover;
         use std::panic::Location;
 
         let mut region = crate::power::region(1 << 20, Log::new()).expect("memory");

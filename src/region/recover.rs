@@ -1,0 +1,175 @@
+//! Recovery: what is visible is made durable, read, verified, replayed, and only then believed.
+
+use super::rings;
+use super::verify::{Overlay, Walk};
+use crate::error::{Error, Result};
+use crate::format::layout::{IN_USE, Layout, MAGIC};
+use crate::format::mark::Mark;
+use crate::format::record::{LAST_NUMBER, Record, read_record};
+use crate::format::schema;
+use crate::medium::MediumImpl;
+use crate::observe::{Origin, Rule};
+use crate::options::Options;
+use crate::persistent::Persistent;
+use crate::tx::Engine;
+use crate::tx::journal::Journal;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Verifies and recovers the region in `medium`. An error leaves it as it was. Answers also whether the
+/// region had not been closed.
+pub(crate) fn recover<R: Persistent, M: MediumImpl>(
+    medium: &M,
+    exact_len: u64,
+    options: &Options,
+    origin: Origin,
+) -> Result<(Engine, bool)> {
+    const { R::SOUND };
+    let (map, path) = (medium.map(), medium.path());
+
+    // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
+    let durable = medium.settle(Some(IN_USE))?;
+    medium.announce(0, 8);
+    if map.load(0) == MAGIC {
+        // The magic was stored last: what it leads to must be durable.
+        medium.announce_durable(8, 64);
+    }
+    let layout = Layout::read(map, path, exact_len)?;
+    let found = Mark::read(medium);
+    found.check(medium, options.unsafe_shutdown_accepted())?;
+    check_schema::<R, M>(medium, &layout)?;
+
+    // Rule 8.
+    let journal = read_journal(medium, &layout, path)?;
+    if !durable {
+        // The magic too: a creation may have been killed before its last fence.
+        medium.flush_word(0, origin);
+        for slot in [layout.slot(0), layout.slot(1)] {
+            medium.flush_range(slot, layout.slot(1) - layout.slot(0), origin);
+        }
+        if !journal.records.is_empty() && !medium.leaves_out(Rule::SlotsFirst) {
+            medium.fence_at_open(origin)?;
+        }
+    }
+    let flush = !durable && !medium.leaves_out(Rule::FlushWalk);
+    let overlay = Overlay::new(&journal.records);
+    let walk = Walk { medium, layout: &layout, root: R::type_info(), overlay: &overlay, flush, origin };
+    let reached = walk.run()?;
+    let rings = reached.rings;
+    let heap = reached.blocks.finish();
+
+    // Everything is as it should be: from here on the file is changed.
+    medium.allocate()?;
+    for record in &journal.records {
+        for &(at, value) in &record.entries {
+            medium.store(at, value, origin);
+        }
+        medium.flush_words(record.entries.iter().map(|&(at, _)| at), origin);
+    }
+    if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
+        medium.fence_at_open(origin)?;
+    }
+    rings::settle(medium, &rings, origin);
+    let number = journal.retire_to(!medium.leaves_out(Rule::BurnNumber));
+    medium.store(layout.retired(), number, origin);
+    medium.flush_word(layout.retired(), origin);
+    Mark::in_use(medium.shutdowns()).store(medium, origin);
+    medium.fence_at_open(origin)?;
+    Ok((Engine::new(layout, heap, Journal::new(layout, number)), found.is_in_use()))
+}
+
+/// The schema text that the region holds.
+pub(crate) fn stored_schema<M: MediumImpl>(medium: &M, layout: &Layout) -> Result<String> {
+    let (map, path) = (medium.map(), medium.path());
+    medium.announce_durable(Layout::SCHEMA, layout.schema_len);
+    let mut bytes: Vec<u8> = (0..layout.schema_len.div_ceil(8))
+        .flat_map(|index| map.load(Layout::SCHEMA + index * 8).to_le_bytes())
+        .collect();
+    bytes.truncate(layout.schema_len);
+    let (found, expected) = (xxh3_64(&bytes), layout.schema_checksum);
+    let damaged = |found: String, expected: String| {
+        Err(Error::damaged(path, "schema", Layout::SCHEMA, found, expected))
+    };
+    if found != expected {
+        return damaged(format!("checksum {found:#018x}"), format!("{expected:#018x}"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => damaged("bytes that are not UTF-8".to_string(), "text".to_string()),
+    }
+}
+
+fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Result<()> {
+    let path = medium.path();
+    let file = stored_schema(medium, layout)?;
+    let program = schema::text(R::type_info());
+    if file != program {
+        let difference = schema::difference(&file, &program);
+        return Err(Error::SchemaMismatch { path: path.to_path_buf(), difference });
+    }
+    if (layout.root_size, layout.root_align) != (size_of::<R>(), align_of::<R>()) {
+        return Err(Error::damaged(
+            path,
+            "schema",
+            Layout::SCHEMA,
+            format!("a root of {} bytes, aligned to {}", layout.root_size, layout.root_align),
+            format!("{} bytes, aligned to {}, as in the schema", size_of::<R>(), align_of::<R>()),
+        ));
+    }
+    Ok(())
+}
+
+/// What recovery finds in the journal.
+#[derive(Debug)]
+struct Recovered {
+    /// The valid records, in the order of their numbers.
+    records: Vec<Record>,
+    /// The highest number seen, valid or not, `RET` included.
+    highest: u64,
+}
+
+impl Recovered {
+    /// What `RET` becomes: numbers go on behind it. After the last one no record is written any more, so that none
+    /// can be completed by another of the same number.
+    fn retire_to(&self, burn: bool) -> u64 {
+        (self.highest + u64::from(burn)).min(LAST_NUMBER)
+    }
+}
+
+/// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
+fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
+    let map = medium.map();
+    medium.announce(layout.retired(), 8);
+    let retired = map.load(layout.retired());
+    let (mut highest, mut highest_at) = (retired, layout.retired());
+    let mut records = Vec::new();
+    for at in [layout.slot(0), layout.slot(1)] {
+        medium.announce(at, 8);
+        let number = map.load(at);
+        if number > highest {
+            (highest, highest_at) = (number, at);
+        }
+        if number <= retired && !medium.leaves_out(Rule::AboveRetired) {
+            continue;
+        }
+        let checked = !medium.leaves_out(Rule::Checksum);
+        let read = |load: &dyn Fn(usize) -> u64| read_record(layout, at, number, checked, load);
+        let len = layout.slot(1) - layout.slot(0);
+        medium.announce_checksummed(at + 8, len - 8, &|load| read(load).is_some());
+        records.extend(read(&|at| map.load(at)));
+    }
+    if highest > LAST_NUMBER {
+        return Err(Error::damaged(
+            path,
+            "journal",
+            highest_at,
+            format!("record number {highest}"),
+            "a number that was reached",
+        ));
+    }
+    records.sort_by_key(|record| record.number);
+    if medium.leaves_out(Rule::ReplayAll) && records.len() == 2 {
+        records.remove(0);
+    }
+    Ok(Recovered { records, highest })
+}
