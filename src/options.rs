@@ -5,7 +5,7 @@ use crate::format::layout::{Layout, MAX_LEN};
 use crate::medium::{FileOptions, MemoryFileSystem, PersistenceDomain};
 use std::path::{Path, PathBuf};
 
-/// How a region is opened or created. The defaults are those of [`Region::open`] and [`Region::create`].
+/// How a region is opened or created. The defaults are those of [`Region::open`](crate::Region::open) and [`Region::create`](crate::Region::create).
 ///
 /// ```
 /// use indelible::{Options, Persistent, Word, medium::PageCache};
@@ -40,7 +40,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults: what [`Region::open`] and [`Region::create`] take.
+    /// The defaults: what [`Region::open`](crate::Region::open) and [`Region::create`](crate::Region::create) take.
     pub fn new() -> Self {
         Self::default()
     }
@@ -171,7 +171,7 @@ impl Options {
         self
     }
 
-    /// Lets [`Region::migrate`] keep the old file under this name, which must be free and on the same file
+    /// Lets [`Region::migrate`](crate::Region::migrate) keep the old file under this name, which must be free and on the same file
     /// system. It has the name before the new file takes its place. A relative path is looked up when `migrate` is
     /// called, before its closures run.
     ///

@@ -135,6 +135,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Without its place, for the explorer, which shows what that is for.
+    pub(crate) fn without_place_if(self, broken: bool) -> Self {
+        if broken { Frame { position: 0, sequence: 0, ..self } } else { self }
+    }
+
     pub(crate) fn checksum(self, meta: u64, body: &[u8]) -> u64 {
         xxh3_64_with_seed(body, self.seed(meta))
     }

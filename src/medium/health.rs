@@ -44,7 +44,7 @@ use std::{fs, io};
 #[non_exhaustive]
 pub struct Health {
     /// The persistence domain of the memory. `None` for ordinary disks, and for memory that the kernel does not
-    /// vouch for, whatever [`Options::assume_persistence_domain`] says.
+    /// vouch for, whatever [`Options::assume_persistence_domain`](crate::Options::assume_persistence_domain) says.
     pub persistence_domain: Option<PersistenceDomain>,
     /// Bad blocks that lie in the region, in bytes from its start. `None` for a device that keeps no list, for
     /// a volume on several devices of which one has bad blocks, and for device DAX without the right to read

@@ -35,7 +35,7 @@ pub struct MapSync {
 
 impl MapSync {
     /// The persistence domain of the memory: as sysfs says, or as
-    /// [`Options::assume_persistence_domain`] vouches.
+    /// [`Options::assume_persistence_domain`](crate::Options::assume_persistence_domain) vouches.
     pub fn persistence_domain(&self) -> PersistenceDomain {
         self.domain
     }

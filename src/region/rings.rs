@@ -1,7 +1,7 @@
 //! The logs that the walk at open finds: which of a ring's frames count, and where the next one goes.
 //!
 //! What is in a ring beyond its header words is believed only as far as checksums verify, one frame after the
-//! other. The walk reads through the overlay of the journal, as everywhere, and writes nothing; [`Rings::settle`]
+//! other. The walk reads through the overlay of the journal, as everywhere, and writes nothing; [`settle`]
 //! does, when all is found to be as it should be.
 
 use super::verify::{Bad, Object, Place, Walk};
@@ -10,7 +10,6 @@ use crate::format::ring::*;
 use crate::medium::MediumImpl;
 use crate::observe::Origin;
 use crate::observe::Rule;
-use crate::tx::ring::frame;
 
 /// A log as the walk found it.
 #[derive(Clone, Copy, Debug)]
@@ -115,8 +114,8 @@ impl<M: MediumImpl> Walk<'_, M> {
         let head_sequence = sequence;
         let mut position = head;
         while position + FRAME_HEADER as u64 <= head + capacity {
-            let frame =
-                frame(self.medium.leaves_out(Rule::FramePlace), scan.region_id, at, position, sequence);
+            let frame = Frame { region_id: scan.region_id, ring: at, position, sequence }
+                .without_place_if(self.medium.leaves_out(Rule::FramePlace));
             let read = |load: &dyn Fn(usize) -> u64| scan.frame(frame, position, load);
             let offset = scan.offset(position);
             self.medium.announce_checksummed(offset, scan.room(position) as usize, &|load| {

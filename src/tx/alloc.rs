@@ -6,8 +6,7 @@
 //! written here before the handle exists.
 #![allow(unsafe_code)]
 
-use super::writeback::Writeback;
-use super::{Engine, Tx};
+use super::Tx;
 use crate::error::{Error, Result};
 use crate::format::block::{self, Extent, HEADER};
 use crate::format::layout::MAX_LEN;
@@ -289,25 +288,6 @@ impl<'t, M: Medium> Tx<'t, M> {
         let start = self.medium.map().pointer(at).cast::<T>();
         // SAFETY: the caller wrote `len` values there just now, and this is the first handle.
         unsafe { Pm::new(NonNull::slice_from_raw_parts(start, len)) }
-    }
-}
-
-impl Engine {
-    /// A block, which is this transaction's own from now on. The region grows if it must.
-    fn allocate<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize, align: usize) -> Result<usize> {
-        loop {
-            if let Some(at) = self.heap.allocate(size, align) {
-                if self.heap.is_low()
-                    && let Err(error) = self.refill(medium, size)
-                {
-                    self.heap.free(at, size, align);
-                    return Err(error);
-                }
-                self.own(at, size, align);
-                return Ok(at);
-            }
-            self.grow(medium, size, align)?;
-        }
     }
 }
 

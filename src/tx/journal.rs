@@ -7,7 +7,8 @@
 //! may it be retired, and the retirement shares the flush batch of a later commit. DESIGN section 6 has the
 //! eight rules; the numbers below refer to them.
 
-use super::pending::Pending;
+use super::abort::AbortOnPanic;
+use super::pending::Sorted;
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
@@ -102,6 +103,12 @@ impl Journal {
         }
     }
 
+    /// Rule 4: whether a word that is all that a transaction publishes may be stored without a record.
+    #[inline]
+    pub(crate) fn may_go_alone<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
+        self.is_settled(medium) || medium.leaves_out(Rule::LoneUnsettled)
+    }
+
     /// Rule 3: whether the words of the last record are durable, so that `unsettled` is empty.
     #[inline]
     pub(crate) fn is_settled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
@@ -162,30 +169,25 @@ impl Journal {
     /// Changes all these words, in the order of their offsets, durably, or none of them. Everything that they
     /// make reachable is fenced already. An error is that of the commit's own fence: the outcome is unknown.
     ///
-    /// What is pending is not needed after that.
+    /// The words are not needed after that.
     #[inline]
     pub(crate) fn commit<M: MediumImpl>(
         &mut self,
         medium: &Writeback<'_, M>,
-        pending: &mut Pending,
+        words: &mut Sorted<'_>,
         origin: Origin,
     ) -> Result<()> {
-        match pending.changes()[..] {
+        match words.changes()[..] {
             [] => Ok(()),
-            // Rule 4.
-            [change]
-                if self.unretired == 0
-                    || self.is_settled(medium)
-                    || medium.leaves_out(Rule::LoneUnsettled) =>
-            {
-                self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
+            [change] if self.may_go_alone(medium) => {
+                self.commit_alone(medium, change, words.origin::<M>(change.at, origin), origin)
             }
             // No number is left to make it a record; what the last one applied can be settled.
             [change] if self.number >= LAST_NUMBER => {
                 medium.fence(origin)?;
-                self.commit_alone(medium, change, pending.origin::<M>(change.at, origin), origin)
+                self.commit_alone(medium, change, words.origin::<M>(change.at, origin), origin)
             }
-            _ => self.commit_record(medium, pending, origin),
+            _ => self.commit_record(medium, words, origin),
         }
     }
 
@@ -211,7 +213,7 @@ impl Journal {
     fn commit_record<M: MediumImpl>(
         &mut self,
         medium: &Writeback<'_, M>,
-        pending: &mut Pending,
+        words: &mut Sorted<'_>,
         origin: Origin,
     ) -> Result<()> {
         self.number += 1;
@@ -219,11 +221,11 @@ impl Journal {
             self.slot = 1 - self.slot;
         }
         let at = self.layout.slot(self.slot);
-        let changes = pending.changes();
+        let changes = words.changes();
         let entries = changes.as_bytes();
         let checksum = checksum(entries, self.number, self.layout.region_id);
         let header = [self.number, changes.len() as u64, checksum];
-        let from = |at: usize| pending.origin::<M>(at, origin);
+        let from = |at: usize| words.origin::<M>(at, origin);
         medium.store_run(at, header.as_bytes(), |_| origin);
         medium.store_run(at + RECORD_HEADER, entries, |word| from(changes[word / 2].at));
         medium.flush(at, RECORD_HEADER + entries.len(), origin);
@@ -243,7 +245,7 @@ impl Journal {
             }
             rest = behind;
         }
-        pending.exchange(&mut self.applied);
+        words.exchange(&mut self.applied);
         self.applied_at = if medium.leaves_out(Rule::Settled) { Fences::NONE } else { medium.fences() };
         self.thread = ThreadNumber::current();
         std::mem::forget(abort);
@@ -263,17 +265,5 @@ impl Journal {
             self.unretired = 0;
         }
         Ok(())
-    }
-}
-
-/// A panic between the commit point and the end of the commit would leave the published state half applied.
-pub(crate) struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        eprintln!(
-            "indelible: panic after a commit point; the process is aborted, reopening recovers the region"
-        );
-        std::process::abort();
     }
 }

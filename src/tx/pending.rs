@@ -19,7 +19,7 @@ pub(crate) struct Pending {
     scattered: bool,
     /// Knows all changes if they are scattered and more than [`SMALL`].
     index: Index,
-    /// Where each change was asked for, the last one last; none where nobody asks.
+    /// Where each change was asked for, oldest first. Empty unless the medium is observed.
     origins: Vec<(usize, Origin)>,
 }
 
@@ -62,15 +62,7 @@ impl Pending {
         }
     }
 
-    /// A change of a word that has none yet, once nothing is looked up any more.
-    pub(crate) fn add<M: MediumImpl>(&mut self, at: usize, value: u64, origin: Origin) {
-        if M::OBSERVED {
-            self.origins.push((at, origin));
-        }
-        self.changes.push(Change { at, value });
-    }
-
-    /// Where the change of the word at `at` comes from; `other` where nobody asks.
+    /// Where the change of the word at `at` was asked for; `other` unless the medium is observed.
     #[inline]
     pub(crate) fn origin<M: MediumImpl>(&self, at: usize, other: Origin) -> Origin {
         if !M::OBSERVED {
@@ -115,24 +107,13 @@ impl Pending {
         &self.changes
     }
 
-    /// The same for the commit to thin out; nothing is looked up after that.
+    /// The changes in the order of their offsets, for the commit.
     #[inline]
-    pub(crate) fn changes_mut(&mut self) -> &mut Vec<Change> {
-        &mut self.changes
-    }
-
-    /// Gives the changes away, for others whose memory is used again.
-    #[inline]
-    pub(crate) fn exchange(&mut self, changes: &mut Vec<Change>) {
-        std::mem::swap(&mut self.changes, changes);
-    }
-
-    /// Brings the changes into the order of their offsets; nothing is looked up after that.
-    #[inline]
-    pub(crate) fn sort(&mut self) {
+    pub(crate) fn sorted(&mut self) -> Sorted<'_> {
         if self.scattered {
             self.changes.sort_unstable_by_key(|change| change.at);
         }
+        Sorted { pending: self }
     }
 
     #[inline]
@@ -143,6 +124,44 @@ impl Pending {
             self.scattered = false;
             self.index.clear();
         }
+    }
+}
+
+/// The words of a commit. Changes are taken out and added at will: none is looked up any more, because that would miss
+/// some.
+pub(crate) struct Sorted<'p> {
+    pending: &'p mut Pending,
+}
+
+impl Sorted<'_> {
+    #[inline]
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.pending.changes
+    }
+
+    #[inline]
+    pub(crate) fn changes_mut(&mut self) -> &mut Vec<Change> {
+        &mut self.pending.changes
+    }
+
+    /// A change of a word that has none yet.
+    pub(crate) fn add<M: MediumImpl>(&mut self, at: usize, value: u64, origin: Origin) {
+        if M::OBSERVED {
+            self.pending.origins.push((at, origin));
+        }
+        self.pending.changes.push(Change { at, value });
+    }
+
+    /// See [`Pending::origin`].
+    #[inline]
+    pub(crate) fn origin<M: MediumImpl>(&self, at: usize, other: Origin) -> Origin {
+        self.pending.origin::<M>(at, other)
+    }
+
+    /// Gives the changes away, for others whose memory is used again.
+    #[inline]
+    pub(crate) fn exchange(&mut self, changes: &mut Vec<Change>) {
+        std::mem::swap(&mut self.pending.changes, changes);
     }
 }
 
@@ -249,8 +268,7 @@ mod tests {
                         prop_assert_eq!(pending.get(at * stride), model.get(&(at * stride)).copied());
                     }
                 }
-                pending.sort();
-                let sorted: Vec<usize> = pending.changes().iter().map(|change| change.at).collect();
+                let sorted: Vec<usize> = pending.sorted().changes().iter().map(|change| change.at).collect();
                 let mut expected: Vec<usize> = model.keys().copied().collect();
                 expected.sort();
                 prop_assert_eq!(sorted, expected);

@@ -2,7 +2,6 @@
 //! them. A user can neither implement one nor call what it does.
 
 use super::Tx;
-use crate::format::block;
 use crate::medium::Medium;
 use crate::observe::Origin;
 use crate::persistent::Target;
@@ -131,18 +130,14 @@ pub(crate) trait FreeIn<'t> {
     note = "only a handle knows whether its object would survive a power failure; publish what `tx.fence` or `tx.take` answered"
 )]
 pub(crate) trait Source<'t> {
-    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize>;
+    fn target(self) -> Option<usize>;
 }
 
 impl<'t, T: Target + ?Sized> FlushIn<'t> for Pm<'t, T, Dirty> {
     type Out = Pm<'t, T, Flushed>;
     #[inline(always)]
     fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
-        let header = self.pointer().as_ptr().cast::<u8>().wrapping_sub(block::HEADER);
-        match T::FIXED_SIZE {
-            Some(size) if block::in_one_line(size) => tx.medium.flush_block(header, size, true, origin),
-            _ => tx.medium.flush_block(header, T::byte_len(self.pointer()), false, origin),
-        }
+        tx.flush_object(self.pointer(), origin);
         self.into_flushed()
     }
 }
@@ -162,26 +157,26 @@ impl<'t, T: Target + ?Sized> Fence<'t> for Pm<'t, T, Flushed> {
 }
 
 impl<'t, T: Target + ?Sized, S> Source<'t> for Pm<'t, T, S> {
-    fn target<M: Medium>(self, _: &Tx<'t, M>) -> Option<usize> {
+    fn target(self) -> Option<usize> {
         Some(self.address())
     }
 }
 impl<'t, T: Target + ?Sized> Source<'t> for Taken<'t, T> {
-    fn target<M: Medium>(self, _: &Tx<'t, M>) -> Option<usize> {
+    fn target(self) -> Option<usize> {
         Some(self.address())
     }
 }
 impl<'t, T: Target + ?Sized> Source<'t> for Child<'t, T> {
-    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize> {
+    fn target(self) -> Option<usize> {
         match self {
-            Child::New(object) => object.target(tx),
-            Child::Old(object) => object.target(tx),
+            Child::New(object) => object.target(),
+            Child::Old(object) => object.target(),
         }
     }
 }
 impl<'t, X: Source<'t>> Source<'t> for Option<X> {
-    fn target<M: Medium>(self, tx: &Tx<'t, M>) -> Option<usize> {
-        self.and_then(|object| object.target(tx))
+    fn target(self) -> Option<usize> {
+        self.and_then(|object| object.target())
     }
 }
 

@@ -6,10 +6,12 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
+use super::abort::AbortOnPanic;
+use super::blocks::{Block, Blocks};
 use super::handles::Handles;
-use super::journal::{AbortOnPanic, Journal};
-use super::pending::Pending;
-use super::ring::Staging;
+use super::journal::Journal;
+use super::pending::{Pending, Sorted};
+use super::staging::{Publish, Staging};
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
@@ -35,15 +37,15 @@ pub(crate) struct Engine {
     pub journal: Journal,
     pub pending: Pending,
     /// What is appended to logs.
-    pub rings: Staging,
+    pub logs: Staging,
     /// Where its handles were made.
     pub(super) handles: Handles,
     /// Blocks that this transaction allocated.
-    owned: Vec<Block>,
+    owned: Blocks,
     /// Trees that it frees.
     freed: Vec<Freed>,
     /// Scratch: blocks that the commit gives back to the heap.
-    doomed: Vec<Block>,
+    doomed: Blocks,
     /// Scratch: the words that the commit changes in this transaction's own blocks.
     own_changes: Vec<Change>,
     /// How many fences the transactions have made.
@@ -54,25 +56,10 @@ pub(crate) struct Engine {
     poison: Option<String>,
 }
 
-/// A block of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Block {
-    at: usize,
-    size: usize,
-    align: usize,
-}
-
 #[derive(Clone, Copy)]
 struct Freed {
     at: usize,
     info: &'static TypeInfo,
-}
-
-/// Whether one of these blocks, which are sorted, holds the word at `at`.
-#[inline]
-fn holds(blocks: &[Block], at: usize) -> bool {
-    let after = blocks.partition_point(|block| block.at <= at);
-    after > 0 && at < blocks[after - 1].at + blocks[after - 1].size
 }
 
 #[cold]
@@ -88,11 +75,11 @@ impl Engine {
             heap,
             journal,
             pending: Pending::default(),
-            rings: Staging::default(),
+            logs: Staging::default(),
             handles: Handles::default(),
-            owned: Vec::new(),
+            owned: Blocks::default(),
             freed: Vec::new(),
-            doomed: Vec::new(),
+            doomed: Blocks::default(),
             own_changes: Vec::new(),
             fences: Fences::FIRST,
             low: None,
@@ -121,20 +108,6 @@ impl Engine {
         self.owned.is_empty()
     }
 
-    pub(super) fn sort_owned(&mut self) {
-        self.owned.sort_unstable();
-    }
-
-    /// Whether this transaction allocated the block there; they are sorted.
-    pub(super) fn is_owned(&self, at: usize) -> bool {
-        holds(&self.owned, at)
-    }
-
-    /// Whether the commit frees the block there.
-    pub(super) fn is_doomed(&self, at: usize) -> bool {
-        holds(&self.doomed, at)
-    }
-
     pub(crate) fn own(&mut self, at: usize, size: usize, align: usize) {
         self.owned.push(Block { at, size, align });
     }
@@ -143,9 +116,31 @@ impl Engine {
         self.freed.push(Freed { at, info });
     }
 
+    /// A block, which is this transaction's own from now on. The region grows if it must.
+    pub(super) fn allocate<M: Medium>(
+        &mut self,
+        medium: &Writeback<'_, M>,
+        size: usize,
+        align: usize,
+    ) -> Result<usize> {
+        loop {
+            if let Some(at) = self.heap.allocate(size, align) {
+                if self.heap.is_low()
+                    && let Err(error) = self.refill(medium, size)
+                {
+                    self.heap.free(at, size, align);
+                    return Err(error);
+                }
+                self.own(at, size, align);
+                return Ok(at);
+            }
+            self.grow(medium, size, align)?;
+        }
+    }
+
     /// The heap is low: the region grows, or the transaction must give back what it takes.
     #[cold]
-    pub(super) fn refill<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize) -> Result<()> {
+    fn refill<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize) -> Result<()> {
         while self.low.is_none() && self.heap.is_low() {
             // By what is missing; the object has its place.
             match self.grow(medium, self.heap.missing(), 1) {
@@ -163,12 +158,7 @@ impl Engine {
     }
 
     /// Makes room for at least one more object of this size.
-    pub(crate) fn grow<M: Medium>(
-        &mut self,
-        medium: &Writeback<'_, M>,
-        size: usize,
-        align: usize,
-    ) -> Result<()> {
+    fn grow<M: Medium>(&mut self, medium: &Writeback<'_, M>, size: usize, align: usize) -> Result<()> {
         let (len, max_len) = (medium.map().len(), medium.max_len());
         // An object with its header and alignment, and a page of slots for a small one.
         let needed = size.saturating_add(2 * align.max(PAGE)).next_multiple_of(PAGE);
@@ -206,8 +196,8 @@ impl Engine {
     pub(crate) fn commit<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
         // Fast path: at most one word, and nothing allocated, freed, appended or unfenced.
         let words_only =
-            self.owned.is_empty() && self.freed.is_empty() && self.rings.is_empty() && !medium.is_unfenced();
-        if words_only && self.journal.is_settled(medium) && self.pending.changes().len() <= 1 {
+            self.owned.is_empty() && self.freed.is_empty() && self.logs.is_empty() && !medium.is_unfenced();
+        if words_only && self.journal.may_go_alone(medium) && self.pending.changes().len() <= 1 {
             return self.commit_lone(medium, origin);
         }
         self.commit_any(medium, origin)
@@ -231,10 +221,10 @@ impl Engine {
     fn commit_any<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
         self.try_commit(medium, origin)?;
         let abort = AbortOnPanic;
-        if !self.rings.is_empty() {
-            self.move_tails(medium);
+        if !self.logs.is_empty() {
+            self.logs.move_tails(medium);
         }
-        for block in &self.doomed {
+        for block in self.doomed.iter() {
             // One that this transaction made may never have been flushed.
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
@@ -251,80 +241,78 @@ impl Engine {
         if self.low.is_some() {
             self.check_reserve()?;
         }
-        if !self.rings.is_empty() {
-            self.prepare_frames(medium);
+        self.make_durable(medium, origin).map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::CoveringFence(error) => {
+                self.poison(&error);
+                error
+            }
+            Failure::CommitFence(error) => self.outcome_unknown(error),
+        })
+    }
+
+    /// Stores everything that the transaction changes, in an order that keeps it whole.
+    fn make_durable<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<(), Failure> {
+        if !self.owned.is_empty() {
+            self.owned.sort();
         }
-        self.settle_changes(medium);
-        let words = self.pending.changes().len();
+        if !self.logs.is_empty() {
+            self.logs.prepare(medium, self.layout.region_id, &self.doomed, &mut self.pending);
+        }
+        let mut words = self.pending.sorted();
+        let own = &mut self.own_changes;
+        keep_changed(medium, &mut words, own, &self.owned, &self.doomed, &self.journal);
+        let count = words.changes().len();
         let (mut frames, mut alone) = (0, false);
-        if !self.rings.is_empty() {
-            (frames, alone) = self.count_frames(words);
-            self.pending.changes_mut().reserve(frames);
+        if !self.logs.is_empty() {
+            (frames, alone) = self.logs.count_frames(words.changes(), &self.owned);
+            words.changes_mut().reserve(frames);
         }
-        self.journal.check_room(words + frames)?;
+        self.journal.check_room(count + frames).map_err(Failure::Refused)?;
 
         // Words in this transaction's own blocks: nothing reaches them yet.
-        for change in &self.own_changes {
-            let from = self.pending.origin::<M>(change.at, origin);
+        for change in &*own {
+            let from = words.origin::<M>(change.at, origin);
             medium.store(change.at, change.value, from);
             medium.flush_word(change.at, from);
         }
-        if !self.rings.is_empty() {
+        if !self.logs.is_empty() {
             if alone {
                 self.journal.before_lone_frame(medium, origin);
             }
-            self.write_frames(medium, alone);
+            let publish = if alone { Publish::Alone } else { Publish::InRecord };
+            self.logs.write_frames(medium, self.layout.region_id, &self.owned, &mut words, publish);
             // What the record publishes, in the order of their offsets.
-            self.pending.changes_mut().sort_unstable_by_key(|change| change.at);
+            words.changes_mut().sort_unstable_by_key(|change| change.at);
             if alone {
-                return self.commit_frame(medium, origin);
+                // The one fence of a commit that appends to a log and does nothing else.
+                return medium.fence(origin).map_err(Failure::CommitFence);
             }
         }
-        if self.pending.changes().is_empty() {
+        if words.changes().is_empty() {
             return Ok(());
         }
         if medium.is_unfenced() && !medium.leaves_out(Rule::CoveringFence) {
-            // The covering fence: whatever the types were told, nothing is published before it.
-            if let Err(error) = medium.fence(origin) {
-                self.poison(&error);
-                return Err(error);
-            }
+            // Whatever the types were told, nothing is published before it.
+            medium.fence(origin).map_err(Failure::CoveringFence)?;
         }
         if M::OBSERVED {
-            self.announce_published(medium, origin);
+            announce_published(medium, &self.owned, &self.doomed, origin);
+            self.logs.announce_frames(medium, &self.owned);
         }
-        match self.journal.commit(medium, &mut self.pending, origin) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.outcome_unknown(error)),
-        }
+        self.journal.commit(medium, &mut words, origin).map_err(Failure::CommitFence)
     }
 
     /// A transaction that took of the heap's reserve gives as much back.
     #[cold]
     fn check_reserve(&mut self) -> Result<()> {
-        fn footprints(blocks: &[Block]) -> impl Iterator<Item = Footprint> + Clone {
+        fn footprints(blocks: &Blocks) -> impl Iterator<Item = Footprint> + Clone {
             blocks.iter().filter_map(|block| Footprint::of(block.at, block.size, block.align))
         }
         match self.heap.is_paid_for(footprints(&self.owned), footprints(&self.doomed)) {
             true => Ok(()),
             false => self.low.take().map_or(Ok(()), Err),
         }
-    }
-
-    /// For the explorer: what the words to be committed make reachable.
-    fn announce_published<M: Medium>(&self, medium: &Writeback<'_, M>, origin: Origin) {
-        // Not by `is_doomed`, which asks for what lies in a block: nothing lies in an empty slice.
-        let is_doomed =
-            |block: &&Block| self.doomed.binary_search_by_key(&block.at, |doomed| doomed.at).is_ok();
-        for block in self.owned.iter().filter(|block| !is_doomed(block)) {
-            medium.publishes(block.at - HEADER, HEADER + block.size, origin);
-        }
-        self.announce_frames(medium);
-    }
-
-    /// The one fence of a commit that appends to a log and does nothing else.
-    fn commit_frame<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
-        medium.fence(origin).map_err(|error| self.outcome_unknown(error))
     }
 
     /// The commit's own fence failed.
@@ -354,48 +342,13 @@ impl Engine {
                 assert!(valid, "a published object is valid");
             }
         }
-        self.doomed.sort_unstable();
-    }
-
-    /// Leaves in `pending` the published words that change, in the order of their offsets. Words in this
-    /// transaction's own blocks go to `own_changes`; words in freed blocks are dropped, and words that keep
-    /// their value.
-    fn settle_changes<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
-        let map = medium.map();
-        self.pending.sort();
-        let changes = self.pending.changes_mut();
-        if !self.doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
-            changes.retain(|change| !holds(&self.doomed, change.at));
-        }
-        self.own_changes.clear();
-        if !self.owned.is_empty() {
-            self.owned.sort_unstable();
-            self.own_changes.extend(changes.extract_if(.., |change| holds(&self.owned, change.at)));
-            self.own_changes.retain(|change| map.load(change.at) != change.value);
-        }
-        let changed = |unsettled: &mut &[Change], change: &Change| {
-            while let [first, rest @ ..] = *unsettled
-                && first.at <= change.at
-            {
-                *unsettled = rest;
-                if first.at == change.at {
-                    return first.value != change.value;
-                }
-            }
-            map.load(change.at) != change.value
-        };
-        let mut unsettled = self.journal.unsettled(medium);
-        // Mostly all of them change; to move none is faster.
-        if !changes.iter().all(|change| changed(&mut unsettled, change)) {
-            unsettled = self.journal.unsettled(medium);
-            changes.retain(|change| changed(&mut unsettled, change));
-        }
+        self.doomed.sort();
     }
 
     /// Forgets the transaction and gives its blocks back.
     pub(crate) fn abort<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
         self.fences = medium.fences();
-        for block in self.owned.drain(..) {
+        for block in self.owned.drain() {
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
         }
@@ -405,7 +358,7 @@ impl Engine {
     #[inline]
     fn clear(&mut self) {
         self.pending.clear();
-        self.rings.clear();
+        self.logs.clear();
         self.owned.clear();
         self.freed.clear();
         self.doomed.clear();
@@ -430,6 +383,62 @@ impl Engine {
             self.poison(error);
         }
         result
+    }
+}
+
+/// Why a commit failed.
+enum Failure {
+    /// Nothing was stored.
+    Refused(Error),
+    /// The fence before the commit failed: nothing was published.
+    CoveringFence(Error),
+    /// The commit's own fence failed: what is durable is unknown.
+    CommitFence(Error),
+}
+
+/// Leaves in `words` the published words that change. Words in this transaction's own blocks go to `own`; words in
+/// freed blocks are dropped, and words that keep their value.
+fn keep_changed<M: Medium>(
+    medium: &Writeback<'_, M>,
+    words: &mut Sorted<'_>,
+    own: &mut Vec<Change>,
+    owned: &Blocks,
+    doomed: &Blocks,
+    journal: &Journal,
+) {
+    let map = medium.map();
+    let changes = words.changes_mut();
+    if !doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
+        changes.retain(|change| !doomed.hold(change.at));
+    }
+    own.clear();
+    if !owned.is_empty() {
+        own.extend(changes.extract_if(.., |change| owned.hold(change.at)));
+        own.retain(|change| map.load(change.at) != change.value);
+    }
+    let changed = |unsettled: &mut &[Change], change: &Change| {
+        while let [first, rest @ ..] = *unsettled
+            && first.at <= change.at
+        {
+            *unsettled = rest;
+            if first.at == change.at {
+                return first.value != change.value;
+            }
+        }
+        map.load(change.at) != change.value
+    };
+    let mut unsettled = journal.unsettled(medium);
+    // Mostly all of them change; to move none is faster.
+    if !changes.iter().all(|change| changed(&mut unsettled, change)) {
+        unsettled = journal.unsettled(medium);
+        changes.retain(|change| changed(&mut unsettled, change));
+    }
+}
+
+/// For the explorer: the new objects that the words to be committed make reachable.
+fn announce_published<M: Medium>(medium: &Writeback<'_, M>, owned: &Blocks, doomed: &Blocks, origin: Origin) {
+    for block in owned.iter().filter(|block| !doomed.contain(block.at)) {
+        medium.publishes(block.at - HEADER, HEADER + block.size, origin);
     }
 }
 
