@@ -235,7 +235,7 @@ impl Engine {
             self.move_tails(medium);
         }
         for block in &self.doomed {
-            // One that this transaction made may never have been flushed.
+            // One that this transaction made may never have been flushed (docs/design.md, 4.11).
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
         }
@@ -284,7 +284,7 @@ impl Engine {
             return Ok(());
         }
         if medium.is_unfenced() && !medium.leaves_out(Rule::CoveringFence) {
-            // The covering fence: whatever the types were told, nothing is published before it.
+            // The covering fence: whatever the types were told, nothing is published before it (docs/design.md, 7.10).
             if let Err(error) = medium.fence(origin) {
                 self.poison(&error);
                 return Err(error);
