@@ -11,7 +11,8 @@ pub(crate) type Origin = &'static Location<'static>;
 pub(crate) type Valid<'a> = &'a dyn Fn(&dyn Fn(usize) -> u64) -> bool;
 
 /// A rule of the commit protocol. The explorer can break each, on a recorder only, to show that it stands for
-/// a reason: everywhere else the question is answered at compile time.
+/// a reason: everywhere else the question is answered at compile time. What goes wrong without each, and which fence
+/// pays for it, is in docs/design.md, 7.17 and 9.11; the numbers below are those of 7.1 to 7.8 there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(dead_code, reason = "named by the explorer only")]
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What each kind of transaction costs, in fences and flushed lines: the table of DESIGN section 6.
+//! What each kind of transaction costs, in fences and flushed lines (docs/design.md, 7.15).
 
 use indelible::power::{self, Recorder};
 use indelible::{Link, Persistent, Region, Result, Tx, Word};

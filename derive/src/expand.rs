@@ -6,7 +6,7 @@
 //! (`<F as …::Persistent>::PART`), whichever it is; by methods of the types that those have, and of raw pointers, which
 //! take `self` by value, so that no trait's come before; and by the language itself: literals, `&raw const`, `as _`,
 //! patterns. Even `u8` may be an item of the user's. What else is named has to be of the types that the trait fixes, or
-//! it is checked there (`Links`), or it is for messages and names (`check`, `Target::TARGET_ARG`).
+//! it is checked there (`Links`), or it is for messages and names (`check`, `Target::TARGET_ARG`): docs/design.md, 13.6.
 
 use crate::parse::{self, Field, Input, Shape, bounded};
 use crate::path::{self, Path};

@@ -15,7 +15,7 @@
 //! Whatever frees by copying (a removal from a map copies its node first) needs room before it gives any back.
 //! So the heap knows when it [is low](Heap::is_low): when it holds less than its *reserve*, a number of whole
 //! pages. A transaction may take what is left only if it [gives as much back](Heap::is_paid_for). Nothing of
-//! that is in persistent memory.
+//! that is in persistent memory (docs/design.md, 11.4 to 11.7).
 
 mod rebuild;
 pub(crate) mod units;

@@ -228,7 +228,7 @@ pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     /// flush what it reads.
     ///
     /// `closed` is the offset of a word that is zero if the last user closed the file cleanly, so that no
-    /// write-back of it can have failed unseen; `None` where nothing in the file says so.
+    /// write-back of it can have failed unseen; `None` where nothing in the file says so (docs/design.md, 4.12 to 4.14).
     fn settle(&self, closed: Option<usize>) -> Result<bool>;
 
     /// Starts the write-back of an object that was written through `&mut`, and is not any more: `len` bytes, and the

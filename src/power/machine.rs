@@ -1,4 +1,4 @@
-//! [`Machine`]: what memory may hold after a crash, as DESIGN section 9 says.
+//! [`Machine`]: what memory may hold after a crash (docs/design.md, 14.2).
 //!
 //! A unit of memory has the list of values that were stored to it, and a lower bound; a fence raises the
 //! bound to the value that the unit had when the fencing thread flushed it. After a power failure a unit has

@@ -27,7 +27,8 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     const { R::SOUND };
     let (map, path) = (medium.map(), medium.path());
 
-    // What a killed process left visible may not be durable. Nothing may be concluded from it before it is.
+    // What a killed process left visible may not be durable. Nothing may be concluded from it before it is
+    // (docs/design.md, 8.7).
     let durable = medium.settle(Some(IN_USE))?;
     medium.announce(0, 8);
     if map.load(0) == MAGIC {

@@ -225,7 +225,7 @@ impl Engine {
             self.logs.move_tails(medium);
         }
         for block in self.doomed.iter() {
-            // One that this transaction made may never have been flushed.
+            // One that this transaction made may never have been flushed (docs/design.md, 4.11).
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
         }
@@ -293,7 +293,7 @@ impl Engine {
             return Ok(());
         }
         if medium.is_unfenced() && !medium.leaves_out(Rule::CoveringFence) {
-            // Whatever the types were told, nothing is published before it.
+            // The covering fence: whatever the types were told, nothing is published before it (docs/design.md, 7.10).
             medium.fence(origin).map_err(Failure::CoveringFence)?;
         }
         if M::OBSERVED {

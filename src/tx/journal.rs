@@ -4,8 +4,8 @@
 //! a record is valid if its number is above `RET`, its count in range and its checksum right. Record `N + 1`
 //! goes to the slot that does not hold `N`; its fence is the commit point, and its words are applied and
 //! flushed after that without one. `N` is *settled* once a fence of the same thread has followed; only then
-//! may it be retired, and the retirement shares the flush batch of a later commit. DESIGN section 6 has the
-//! eight rules; the numbers below refer to them.
+//! may it be retired, and the retirement shares the flush batch of a later commit. The nine rules are
+//! docs/design.md, 7.1 to 7.9; the numbers below refer to them.
 
 use super::abort::AbortOnPanic;
 use super::pending::Sorted;
@@ -136,7 +136,8 @@ impl Journal {
     }
 
     /// Before a frame of a log is stored that no record publishes: it may lie where the older of two records
-    /// would store a word, because the younger truncated what was there. That one would be replayed over it.
+    /// would store a word, because the younger truncated what was there. That one would be replayed over it
+    /// (docs/design.md, 9.12).
     pub(crate) fn before_lone_frame<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
         if self.unretired == 2 && !medium.leaves_out(Rule::FrameRetires) {
             self.unretired = 1;

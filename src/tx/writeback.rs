@@ -2,7 +2,8 @@
 //!
 //! A commit publishes nothing before everything that it makes reachable is durable, and only this file knows whether
 //! it is: nothing else in `tx` has the medium itself, so that nothing can be flushed unseen. Fences are counted, and
-//! what was flushed is known by the number of fences at that time: it is durable when there is one more.
+//! what was flushed is known by the number of fences at that time: it is durable when there is one more
+//! (docs/design.md, 7.14).
 
 use crate::error::Result;
 use crate::format::block::{Extent, HEADER};

@@ -1,4 +1,5 @@
-//! A small forest with every kind of transaction that DESIGN section 6 names, and a plain model of it.
+//! A small forest with every kind of transaction whose cost the design names (docs/design.md, 7.15), and a plain
+//! model of it.
 
 use indelible::power::{Explorer, History, Log, Recorder};
 use indelible::{Link, Persistent, Region, Result, Tx, Word};

@@ -1,4 +1,4 @@
-//! The rules of DESIGN section 6 that make the protocol right, broken one by one: each is missed.
+//! The rules of the commit (docs/design.md, 7.17), broken one by one: each is missed.
 
 use crate::ops::{Op, explorer, going_on};
 use indelible::power::Rule;

@@ -1,4 +1,4 @@
-//! The rules that make logs right, broken one by one: each is missed.
+//! The rules that make logs right (docs/design.md, 9.11), broken one by one: each is missed.
 
 use crate::ops::{Op, Op::*, explorer};
 use indelible::power::Rule;

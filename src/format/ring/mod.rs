@@ -13,6 +13,8 @@
 //! …       samples
 //! ```
 //!
+//! What is volatile there, and why a change of this layout needs another type name: docs/design.md, 9.9.
+//!
 //! A frame is what one transaction appended: its checksum, a word that says what it is ([`Meta`]), and the
 //! body. It does not cross the end of the ring: a frame that only skips leads to the start. The checksum is
 //! seeded with the region's id, the ring's place, the frame's position, its first record's number, and the
