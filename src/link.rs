@@ -12,7 +12,7 @@
 
 use crate::flush::LINE;
 use crate::format::block;
-use crate::persistent::Target;
+use crate::persistent::{FINGERPRINT_MASK, Kind, Persistent, Target, Visitor, Yes, fold_id, name_id};
 use std::fmt;
 use std::marker::{PhantomData, PhantomPinned};
 use std::ptr;
@@ -216,3 +216,20 @@ impl<T: Target + ?Sized + fmt::Debug> fmt::Debug for Link<T> {
 static_assertions::assert_not_impl_any!(Link<u64>: Unpin, Clone);
 static_assertions::assert_eq_size!(Link<u64>, Link<str>, u64);
 static_assertions::assert_eq_align!(Link<u64>, u64);
+
+// SAFETY: `Link` is `repr(transparent)` over eight bytes; the walk checks where it points.
+unsafe impl<T: Target + ?Sized> Persistent for Link<T> {
+    type Links = Yes;
+    type Fields<'a> = ();
+    const NAME: &'static str = "Link";
+    const NAME_ID: u64 = fold_id(name_id("Link"), T::TARGET_ID);
+    const FINGERPRINT: u64 = <Self as Persistent>::NAME_ID & FINGERPRINT_MASK;
+    const KIND: Kind = Kind::Link(T::target_info);
+    const CELLS: bool = true;
+    const LINKED: bool = true;
+    const PLAIN: bool = true;
+    fn trace(bytes: &[u8], visitor: &mut Visitor<'_>) {
+        visitor.link(bytes, T::target_info());
+    }
+    unsafe fn project<'a>(_: *mut Self) -> Self::Fields<'a> {}
+}

@@ -6,7 +6,9 @@
 //! checks it, and a commit stores only words that `new` packed.
 #![allow(unsafe_code)]
 
-use crate::persistent::{No, Persistent, require};
+use crate::persistent::{
+    FINGERPRINT_MASK, Kind, No, Persistent, Visitor, fold_id, name_id, require, word_is_valid,
+};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
@@ -102,3 +104,25 @@ impl<T: Copy + Persistent<Links = No> + fmt::Debug> fmt::Debug for Word<T> {
 }
 
 static_assertions::assert_eq_size!(Word<bool>, Word<i64>, u64);
+
+// SAFETY: `Word` is `repr(transparent)` over eight bytes; the walk checks their value.
+unsafe impl<T: Copy + Persistent<Links = No>> Persistent for Word<T> {
+    type Links = No;
+    type Fields<'a> = &'a mut Self;
+    const NAME: &'static str = "Word";
+    const NAME_ID: u64 = fold_id(name_id("Word"), T::NAME_ID);
+    const FINGERPRINT: u64 = fold_id(name_id("Word"), T::FINGERPRINT) & FINGERPRINT_MASK;
+    const KIND: Kind = Kind::Word(T::type_info);
+    const CELLS: bool = true;
+    const LINKED: bool = false;
+    const PLAIN: bool = true;
+    const BROKEN: bool = T::BROKEN;
+    const CHECKED: () = Word::<T>::FITS;
+    fn trace(bytes: &[u8], visitor: &mut Visitor<'_>) {
+        visitor.word(bytes, word_is_valid::<T>);
+    }
+    unsafe fn project<'a>(this: *mut Self) -> Self::Fields<'a> {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *this }
+    }
+}

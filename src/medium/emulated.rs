@@ -24,8 +24,7 @@ pub struct Emulated {
 
 impl Emulated {
     pub(crate) fn new(len: usize, max_len: usize) -> Result<Self> {
-        let map = Map::reserve(max_len)?;
-        map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        let map = Map::anonymous(len, max_len)?;
         map.prefer_large_pages();
         Ok(Emulated { map, flusher: Flusher::detect()? })
     }
@@ -89,7 +88,7 @@ impl MediumImpl for Emulated {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        self.map.grow_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
         self.map.prefer_large_pages();
         Ok(())
     }

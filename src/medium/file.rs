@@ -8,7 +8,7 @@
 use super::calls::{self, Call};
 use super::entry::Entry;
 use super::gaps::Gaps;
-use super::map::HUGE;
+use super::map::Sharing;
 use super::sysfs::Sysfs;
 use super::{FileOptions, Map, MemoryFileSystem};
 use crate::error::{Error, Result};
@@ -16,7 +16,6 @@ use crate::flush::PAGE;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::mm::MapFlags;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -199,22 +198,20 @@ impl OpenFile {
         })
     }
 
-    /// Maps the whole file, in address space for `max_len` bytes.
-    pub(crate) fn map(&self, max_len: usize, flags: MapFlags) -> Result<Map, MapError> {
-        // The kernel refuses a mapping of a device that begins elsewhere (Linux drivers/dax/device.c,
-        // `check_vma`).
-        let align = if self.device { self.sysfs.device_dax_align(self.dev) } else { None };
-        let map = Map::reserve_aligned(max_len.max(self.len), align.unwrap_or(HUGE).max(HUGE))
-            .map_err(MapError::Other)?;
-        match map.extend_file(self.len, &self.file, flags) {
-            Ok(()) => Ok(map),
-            Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+    /// Maps the file, over all that it may grow to.
+    pub(crate) fn map(&self, max_len: usize, sharing: Sharing) -> Result<Map, MapError> {
+        let reserved = max_len.max(self.len);
+        Map::file(&self.file, self.len, reserved, sharing).map_err(|error| {
+            match error.raw_os_error().map(Errno::from_raw_os_error) {
                 // mmap(2): MAP_SYNC that the file system can't give; EINVAL where MAP_SHARED_VALIDATE
                 // itself is unknown (before Linux 4.15, and some special files).
-                Some(Errno::OPNOTSUPP | Errno::INVAL) => Err(MapError::NotSupported),
-                _ => Err(MapError::Other(Error::from_io("mmap", &self.path, error))),
-            },
-        }
+                Some(Errno::OPNOTSUPP | Errno::INVAL) => MapError::NotSupported,
+                Some(Errno::NOMEM) => {
+                    MapError::Other(Error::AddressSpace { len: reserved as u64, source: error })
+                }
+                _ => MapError::Other(Error::from_io("mmap", &self.path, error)),
+            }
+        })
     }
 
     /// Gives every byte up to `len` a block of its own on the device. The file's length and bytes stay as they are.
@@ -346,13 +343,10 @@ impl OpenFile {
     }
 
     /// Lets the file and its mapping grow to `to` bytes, durably, or leaves both as they were.
-    pub(crate) fn grow(&self, map: &Map, to: usize, flags: MapFlags) -> Result<()> {
-        let from = map.len();
-        self.extend(from, to)?;
-        map.extend_file(to, &self.file, flags).map_err(|error| {
-            let _ = retry_on_intr(|| rustix::fs::ftruncate(&self.file, from as u64));
-            Error::from_io("mmap", &self.path, error)
-        })
+    pub(crate) fn grow(&self, map: &Map, to: usize) -> Result<()> {
+        self.extend(map.len(), to)?;
+        map.grow_file(to);
+        Ok(())
     }
 
     /// Lets the blocks of a new, empty file be written where they are, where the file system would write each

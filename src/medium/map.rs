@@ -1,27 +1,26 @@
-//! [`Map`]: reserved address space with the region's memory at its start.
+//! [`Map`]: a region's memory, mapped once over all that it may grow to.
+//!
+//! A mapping of a file may reach beyond the file's end; the pages there become usable when the file grows (mmap(2)),
+//! and so nothing is mapped again then. Where it begins is the kernel's choice, which is right for large pages
+//! (Linux `thp_get_unmapped_area`) and for device DAX (`dax_get_unmapped_area`).
 //!
 //! # Safety
 //!
-//! `base` is the start of `reserved` bytes of address space that belong to this value alone and stay until
-//! it is dropped, but for those behind `len` once `torn` is set, which are never touched again; the first `len`
-//! of them are mapped readable and writable. Their provenance is exposed, because links are resolved by
-//! address. `load` and `store` are atomic and checked against `len`, and so are free of data races and
-//! out-of-bounds accesses whatever they are called with; that the words stored make sense to the types above is
-//! the business of `tx` and `region`.
+//! `base` is the start of `reserved` bytes that are mapped for this value alone until it is dropped; the first `len` of
+//! them can be read and written. Their provenance is exposed, because links are resolved by address. `load` and
+//! `store` are atomic and checked against `len`, and so are free of data races and out-of-bounds accesses whatever
+//! they are called with; that the words stored make sense to the types above is the business of `tx` and `region`.
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
 use crate::flush::{Flusher, PAGE, Route};
-use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
-use std::ffi::c_void;
+use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-/// Mappings begin at least at a multiple of this, so that the kernel can use huge pages.
-pub(crate) const HUGE: usize = 2 << 20;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Map {
@@ -29,14 +28,28 @@ pub(crate) struct Map {
     /// A multiple of [`PAGE`].
     len: AtomicUsize,
     reserved: usize,
-    /// Bytes in a page of the kernel's: what mmap(2) and msync(2) count in. At least [`PAGE`].
-    page: usize,
-    /// What lies behind `len` may be another's by now; see [`Map::mend`].
-    torn: AtomicBool,
-    /// What was reserved, before alignment.
-    outer: (NonNull<u8>, usize),
+    memory: Memory,
     /// The process that made it. A child of `fork` has no memory here, but may have other memory by now.
     process: u32,
+}
+
+/// What unmaps it.
+#[derive(Debug)]
+enum Memory {
+    Mmap(ManuallyDrop<MmapRaw>),
+    /// This module: memmap2 has no such mappings.
+    Raw,
+}
+
+/// How a file is mapped (mmap(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// `MAP_SHARED_VALIDATE | MAP_SYNC`: the file system's own metadata is durable before a page can be written.
+    Sync,
+    /// `MAP_SHARED`.
+    Shared,
+    /// `MAP_PRIVATE`: what is stored stays in this process.
+    Private,
 }
 
 /// Not formatted in [`Map::pointer`], where the offset would then have to lie in memory, and be stored there each time.
@@ -50,119 +63,100 @@ unsafe impl Send for Map {}
 // SAFETY: as above.
 unsafe impl Sync for Map {}
 
+/// A mapping of the kernel's that memmap2 has no call for; at an address of the kernel's choice, so that it touches
+/// nothing that exists.
+fn mmap(len: usize, access: i32, flags: i32, fd: i32) -> io::Result<NonNull<u8>> {
+    // SAFETY: a new mapping at an address of the kernel's choice. That nobody else writes or truncates the file is the
+    // promise of whoever opened the region.
+    match unsafe { libc::mmap(ptr::null_mut(), len, access, flags, fd, 0) } {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        base => Ok(NonNull::new(base.cast()).expect("mmap gives no null")),
+    }
+}
+
 impl Map {
-    /// Address space for `reserved` bytes, nothing of it usable yet.
-    pub(crate) fn reserve(reserved: usize) -> Result<Self> {
-        Self::reserve_aligned(reserved, HUGE)
+    /// Zeroed memory of `len` bytes, which may grow to `reserved`.
+    pub(crate) fn anonymous(len: usize, reserved: usize) -> Result<Self> {
+        let refused = |source| Error::AddressSpace { len: reserved as u64, source };
+        // Without access, so that a kernel that promises no more memory than it has (vm.overcommit_memory = 2) counts
+        // only what is used.
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let base = mmap(reserved, libc::PROT_NONE, flags, -1).map_err(refused)?;
+        let map = Self::on(base, 0, reserved, Memory::Raw).map_err(refused)?;
+        map.grow_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        Ok(map)
     }
 
-    /// The same, from a multiple of `align`, a power of two of at least a page.
-    pub(crate) fn reserve_aligned(reserved: usize, align: usize) -> Result<Self> {
-        Self::reserve_in_pages(reserved, align, rustix::param::page_size().max(PAGE))
-    }
-
-    fn reserve_in_pages(reserved: usize, align: usize, page: usize) -> Result<Self> {
-        let reserved = reserved.next_multiple_of(page);
-        let outer_len = reserved.saturating_add(align);
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
-        let outer = unsafe {
-            rustix::mm::mmap_anonymous(
-                ptr::null_mut(),
-                outer_len,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
-            )
+    /// Lets `to` bytes of anonymous memory be used.
+    pub(crate) fn grow_anonymous(&self, to: usize) -> io::Result<()> {
+        self.check_growth(to);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: this value's own memory, which keeps its contents.
+        match unsafe { libc::mprotect(self.base.as_ptr().cast(), to, access) } {
+            0 => {
+                self.len.store(to, Ordering::Release);
+                Ok(())
+            }
+            _ => Err(io::Error::last_os_error()),
         }
-        .map_err(|source| Error::AddressSpace { len: outer_len as u64, source: source.into() })?;
-        let outer = NonNull::new(outer.cast::<u8>()).expect("mmap never answers null");
-        let pad = outer.align_offset(align);
-        // SAFETY: `pad < align`, and at least `align` bytes more than `reserved` were mapped.
-        let base = unsafe { outer.add(pad) };
+    }
+
+    /// The first `len` bytes of a file, which may grow to `reserved`.
+    pub(crate) fn file(file: &File, len: usize, reserved: usize, sharing: Sharing) -> io::Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(reserved);
+        let mmap = match sharing {
+            Sharing::Shared => options.map_raw(file)?,
+            Sharing::Private => {
+                // Without this the kernel could count every byte of the file as memory that this process may need.
+                options.no_reserve_swap();
+                // SAFETY: nobody else writes or truncates the file, by the promise of whoever opened the region.
+                unsafe { options.map_copy(file)? }.into()
+            }
+            Sharing::Sync => {
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                let base =
+                    mmap(reserved, access, libc::MAP_SHARED_VALIDATE | libc::MAP_SYNC, file.as_raw_fd())?;
+                return Self::on(base, len, reserved, Memory::Raw);
+            }
+        };
+        let base = NonNull::new(mmap.as_mut_ptr()).expect("mmap gives no null");
+        Self::on(base, len, reserved, Memory::Mmap(ManuallyDrop::new(mmap)))
+    }
+
+    fn on(base: NonNull<u8>, len: usize, reserved: usize, memory: Memory) -> io::Result<Self> {
+        assert!(len <= reserved && len.is_multiple_of(PAGE));
         base.expose_provenance();
-        Ok(Map {
-            base,
-            len: AtomicUsize::new(0),
-            reserved,
-            page,
-            torn: AtomicBool::new(false),
-            outer: (outer, outer_len),
-            process: std::process::id(),
-        })
+        let map = Map { base, len: AtomicUsize::new(len), reserved, memory, process: std::process::id() };
+        map.advise(reserved, libc::MADV_DONTFORK, Advice::DontFork)?;
+        Ok(map)
     }
 
-    /// Puts zeroed anonymous memory over the range from the present length to `to`.
-    pub(crate) fn extend_anonymous(&self, to: usize) -> io::Result<()> {
-        // The rest of the last page is mapped already, and zero.
-        let from = self.len().next_multiple_of(self.page).min(to);
-        self.extend(from, to, |len| {
-            let access = ProtFlags::READ | ProtFlags::WRITE;
-            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-            // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
-            unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), len, access, flags) }
-        })
+    fn advise(&self, len: usize, number: i32, advice: Advice) -> io::Result<()> {
+        match &self.memory {
+            Memory::Mmap(mmap) => mmap.advise_range(advice, 0, len),
+            // SAFETY: this value's own memory; neither of the two that are asked for changes its contents.
+            Memory::Raw => match unsafe { libc::madvise(self.base.as_ptr().cast(), len, number) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            },
+        }
     }
 
-    /// Asks for large pages for all that is mapped (madvise(2), `MADV_HUGEPAGE`). A kernel that has none says no,
+    /// Asks for large pages for all that may be used (madvise(2), `MADV_HUGEPAGE`). A kernel that has none refuses,
     /// which is as good.
     pub(crate) fn prefer_large_pages(&self) {
-        let len = self.len().next_multiple_of(self.page);
-        // SAFETY: this value's own memory, whose contents the advice leaves as they are.
-        let _ = unsafe { rustix::mm::madvise(self.base.as_ptr().cast(), len, Advice::LinuxHugepage) };
+        let _ = self.advise(self.len(), libc::MADV_HUGEPAGE, Advice::HugePage);
     }
 
-    /// Maps the file over the range from the present length to `to`.
-    pub(crate) fn extend_file(&self, to: usize, file: &File, flags: MapFlags) -> io::Result<()> {
-        // A file that was written where pages are smaller may end inside a page. That page is mapped anew, to
-        // the same bytes of the same file: nobody sees a difference.
-        let from = self.len() & !(self.page - 1);
-        self.extend(from, to, |len| {
-            let access = ProtFlags::READ | ProtFlags::WRITE;
-            // SAFETY: as above. That nobody else writes or truncates the file is the promise of whoever opened
-            // the region.
-            unsafe { rustix::mm::mmap(ptr::null_mut(), len, access, flags, file, from as u64) }
-        })
-    }
-
-    /// Lets `map` make a mapping anywhere, and moves it to what lies between `from`, a multiple of the kernel's
-    /// page, and `to`. On failure everything is as it was.
-    ///
-    /// Not with `MAP_FIXED`: the kernel takes away what is there first, and asks the file system only then
-    /// (Linux mm/mmap.c, `mmap_region`). Where that says no, as ext4 does to `MAP_SYNC`, a hole is left in the
-    /// reservation, into which another thread's mapping may go.
-    fn extend(
-        &self,
-        from: usize,
-        to: usize,
-        map: impl FnOnce(usize) -> rustix::io::Result<*mut c_void>,
-    ) -> io::Result<()> {
-        assert!(self.len() <= to && from <= to && to <= self.reserved && to.is_multiple_of(PAGE));
-        if from == to {
-            self.len.store(to, Ordering::Release);
-            return Ok(());
-        }
-        if self.torn.load(Ordering::Acquire) {
-            return Err(Errno::NOMEM.into());
-        }
-        assert!(from.is_multiple_of(self.page));
-        // As mmap(2) rounds it.
-        let len = (to - from).next_multiple_of(self.page);
-        let new = map(len)?;
-        // SAFETY: `from < to <= reserved`.
-        let at = unsafe { self.base.add(from) }.as_ptr().cast();
-        // SAFETY: the range was just mapped; a child of `fork` shall not have it (madvise(2)).
-        let moved = unsafe { rustix::mm::madvise(new, len, Advice::LinuxDontFork) }.and_then(|()| {
-            // SAFETY: nothing refers to the new mapping yet. Where it goes is this value's own reservation, and
-            // not in use, but for the part of a page that shows the same bytes before and afterwards.
-            let moved = unsafe { rustix::mm::mremap_fixed(new, len, len, MremapFlags::MAYMOVE, at) };
-            moved.map(drop).inspect_err(|_| self.mend(from, at, len))
-        });
-        if let Err(errno) = moved {
-            // SAFETY: it was mapped just now, was not moved, and nothing refers to it.
-            let _ = unsafe { rustix::mm::munmap(new, len) };
-            return Err(errno.into());
-        }
+    /// Lets `to` bytes be used of a file that is as long by now.
+    pub(crate) fn grow_file(&self, to: usize) {
+        self.check_growth(to);
         self.len.store(to, Ordering::Release);
-        Ok(())
+    }
+
+    fn check_growth(&self, to: usize) {
+        assert!(self.len() <= to && to <= self.reserved && to.is_multiple_of(PAGE));
     }
 
     /// The process that has this memory.
@@ -170,39 +164,13 @@ impl Map {
         self.process
     }
 
-    /// After a move that failed: the kernel may have taken the reservation away there, or not (mremap(2) does
-    /// not say; only for want of the kernel's own memory it does).
-    fn mend(&self, from: usize, at: *mut c_void, len: usize) {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
-        // SAFETY: such a mapping replaces nothing (mmap(2), since Linux 4.17; older kernels choose another
-        // address).
-        let hole = unsafe { rustix::mm::mmap_anonymous(at, len, ProtFlags::empty(), flags) };
-        match hole {
-            Ok(there) if there == at && from < self.len() => {
-                // Half a page of it was in use, where the kernel's pages are large. What is committed is durable.
-                eprintln!(
-                    "indelible: the kernel took away mapped memory; the process is aborted, reopening recovers the region"
-                );
-                std::process::abort();
-            }
-            Ok(there) if there == at => return,
-            Ok(elsewhere) => {
-                // SAFETY: it was mapped just now, and nothing refers to it.
-                let _ = unsafe { rustix::mm::munmap(elsewhere, len) };
-            }
-            Err(_) => {}
-        }
-        // What is there may be the reservation still, or another's. It is left alone from now on.
-        self.torn.store(true, Ordering::Release);
-    }
-
-    /// Bytes that are mapped.
+    /// Bytes that may be used.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Bytes of address space.
+    /// Bytes that are mapped: how far it may grow.
     pub(crate) fn reserved(&self) -> usize {
         self.reserved
     }
@@ -290,11 +258,10 @@ impl Map {
     /// `msync(MS_SYNC)` of the kernel's pages that hold these bytes.
     pub(crate) fn sync(&self, at: usize, len: usize) -> io::Result<()> {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.len()));
-        let (start, len) = (at & !(self.page - 1), at % self.page + len);
-        let start = self.pointer(start);
-        // SAFETY: a mapped range; msync changes no memory.
-        unsafe { rustix::mm::msync(start.as_ptr().cast(), len, MsyncFlags::SYNC)? };
-        Ok(())
+        match &self.memory {
+            Memory::Mmap(mmap) => mmap.flush_range(at, len),
+            Memory::Raw => unreachable!("only the page cache is synced"),
+        }
     }
 
     /// Copies bytes to the place `before` bytes behind `start`. All of it is the caller's: nothing refers to it.
@@ -317,12 +284,15 @@ impl Drop for Map {
         if self.process != std::process::id() {
             return; // a child of `fork`
         }
-        let (outer, whole) = self.outer;
-        let ours = self.address() - outer.addr().get() + self.len();
-        let len = if *self.torn.get_mut() { ours } else { whole };
-        // SAFETY: this much of the reservation belongs to this value, and every reference into it borrows it or
-        // what owns it. It can't fail for a range that was mapped.
-        let _ = unsafe { rustix::mm::munmap(outer.as_ptr().cast(), len) };
+        match &mut self.memory {
+            // SAFETY: it is not used any more.
+            Memory::Mmap(mmap) => unsafe { ManuallyDrop::drop(mmap) },
+            // SAFETY: the mapping belongs to this value, and every reference into it borrows it or what owns it. It
+            // can't fail for a range that was mapped.
+            Memory::Raw => {
+                let _ = unsafe { libc::munmap(self.base.as_ptr().cast(), self.reserved) };
+            }
+        }
     }
 }
 
@@ -330,18 +300,17 @@ impl Drop for Map {
 mod tests {
     use super::*;
 
-    /// 64 KiB, as many aarch64 kernels have it. What this kernel is asked for in such pages it grants.
-    const LARGE: usize = 64 << 10;
-
-    /// What a file of an odd number of small pages needs: the file's end, and where it grows, lie inside a page.
     #[test]
-    fn a_file_that_ends_inside_a_large_page_can_be_mapped_grown_and_synced() {
+    fn a_file_that_grows_is_used_where_it_is_mapped() {
         let file = tempfile::tempfile().expect("a file");
-        file.set_len(32 * PAGE as u64).expect("room");
-        let map = Map::reserve_in_pages(32 * PAGE, HUGE, LARGE).expect("address space");
+        file.set_len(3 * PAGE as u64).expect("room");
+        let map = Map::file(&file, 3 * PAGE, 32 * PAGE, Sharing::Shared).expect("it is mapped");
+        let address = map.address();
+        // Lengths that end inside a large page of the kernel's too, where it has those.
         for pages in [3, 5, 16, 17, 32] {
-            map.extend_file(pages * PAGE, &file, MapFlags::SHARED).expect("it is mapped");
-            assert_eq!(map.len(), pages * PAGE);
+            file.set_len((pages * PAGE) as u64).expect("room");
+            map.grow_file(pages * PAGE);
+            assert_eq!((map.len(), map.address()), (pages * PAGE, address));
             map.store((pages - 1) * PAGE, pages as u64);
         }
         for pages in [3, 5, 16, 17, 32] {
@@ -352,10 +321,9 @@ mod tests {
 
     #[test]
     fn a_word_outside_or_across_a_boundary_is_refused() {
-        let map = Map::reserve(4 * PAGE).expect("address space");
-        map.extend_anonymous(2 * PAGE).expect("memory");
+        let map = Map::anonymous(2 * PAGE, 4 * PAGE).expect("memory");
         map.store(2 * PAGE - 8, 1);
-        // What is behind the length is reserved and not mapped.
+        // What is behind the length can't be used yet.
         for at in [2 * PAGE, 3 * PAGE, 4, 2 * PAGE - 4, usize::MAX - 7] {
             let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| map.load(at)));
             assert!(refused.is_err(), "{at:#x}");
@@ -363,10 +331,11 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_memory_that_ends_inside_a_large_page_keeps_what_is_there() {
-        let map = Map::reserve_in_pages(32 * PAGE, HUGE, LARGE).expect("address space");
-        for pages in [16, 17, 32] {
-            map.extend_anonymous(pages * PAGE).expect("memory");
+    fn anonymous_memory_that_grows_keeps_what_is_there() {
+        let map = Map::anonymous(16 * PAGE, 32 * PAGE).expect("memory");
+        map.store(15 * PAGE, 16);
+        for pages in [17, 32] {
+            map.grow_anonymous(pages * PAGE).expect("memory");
             map.store((pages - 1) * PAGE, pages as u64);
         }
         assert_eq!([16, 17, 32].map(|pages| map.load((pages - 1) * PAGE)), [16, 17, 32]);

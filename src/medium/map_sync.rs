@@ -1,9 +1,9 @@
 //! [`MapSync`]: persistent memory, mapped so that the file system's own metadata is durable first.
 
 use super::file::MapError;
+use super::map::Sharing;
 use super::*;
 use crate::flush::{self, Flusher};
-use rustix::mm::MapFlags;
 use std::fmt;
 
 /// Persistent memory: a file on a DAX file system mapped with `MAP_SYNC`, or a device-DAX device.
@@ -74,7 +74,7 @@ impl MediumImpl for MapSync {
     }
 
     fn max_len(&self) -> usize {
-        if self.file.device { self.map.len() } else { self.map.reserved() }
+        self.map.reserved()
     }
 
     #[inline]
@@ -105,7 +105,7 @@ impl MediumImpl for MapSync {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.file.grow(&self.map, len, FLAGS)
+        self.file.grow(&self.map, len)
     }
 
     fn allocate(&self) -> Result<()> {
@@ -128,8 +128,6 @@ impl MediumImpl for MapSync {
 }
 
 /// Plain `MAP_SHARED` would let some file systems accept and ignore `MAP_SYNC`.
-const FLAGS: MapFlags = MapFlags::SHARED_VALIDATE.union(MapFlags::SYNC);
-
 impl FileMediumImpl for MapSync {
     fn check_place(file: &OpenFile, _: usize, _: &FileOptions) -> Result<()> {
         match file.memory_file_system()? {
@@ -143,7 +141,9 @@ impl FileMediumImpl for MapSync {
             if let Some(driver) = file.foreign_dax_driver() {
                 return Err(Error::DeviceMode { path: file.path.clone(), driver });
             }
-            let map = match file.map(options.reserve(file.len), FLAGS) {
+            // A device can't be mapped beyond its end.
+            let reserve = if file.device { file.len } else { options.reserve(file.len) };
+            let map = match file.map(reserve, Sharing::Sync) {
                 Ok(map) => map,
                 Err(MapError::NotSupported) => return Err(Error::NotDax { path: file.path.clone() }),
                 Err(MapError::Other(error)) => return Err(error),
@@ -188,7 +188,7 @@ mod tests {
         std::fs::write(&path, [0; PAGE]).unwrap();
         let mut file = OpenFile::open(&path, Access::Write, Options::new().file()).unwrap();
         (file.dev, file.sysfs) = ((259, 1), tree.sysfs());
-        let Ok(map) = file.map(PAGE, MapFlags::SHARED) else { panic!("it can be mapped") };
+        let Ok(map) = file.map(PAGE, Sharing::Shared) else { panic!("it can be mapped") };
         file.device = device;
         MapSync { file, map, flusher: Flusher::nothing(), domain, shutdowns: None }
     }

@@ -2,9 +2,9 @@
 
 use super::calls::{self, Call};
 use super::file::MapError;
+use super::map::Sharing;
 use super::*;
 use crate::flush::PAGE;
-use rustix::mm::MapFlags;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -117,7 +117,7 @@ impl MediumImpl for PageCache {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        match self.file.grow(&self.map, len, MapFlags::SHARED) {
+        match self.file.grow(&self.map, len) {
             Err(Error::Poisoned { reason }) => Err(self.fail(reason)),
             other => other,
         }
@@ -160,7 +160,7 @@ fn check_memory_file_system(
         };
         return Err(Error::MemoryFileSystem { path, name });
     }
-    // Linux mm/madvise.c and mm/mremap.c: nothing can be done with a part of a huge page.
+    // The kernel lengthens such a file to whole huge pages (Linux fs/hugetlbfs/inode.c, `hugetlbfs_file_mmap`).
     if found == MemoryFileSystem::Hugetlbfs && !len.is_multiple_of(page) {
         return Err(Error::Unsupported {
             path,
@@ -193,7 +193,7 @@ impl FileMediumImpl for PageCache {
             let huge = file.memory_file_system()? == Some(MemoryFileSystem::Hugetlbfs);
             // It would have to grow by whole huge pages.
             let reserve = if huge { file.len } else { options.reserve(file.len) };
-            match file.map(reserve, MapFlags::SHARED) {
+            match file.map(reserve, Sharing::Shared) {
                 Ok(map) => Ok(map),
                 Err(MapError::NotSupported) => Err(Error::Unsupported {
                     path: file.path.clone(),

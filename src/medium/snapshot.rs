@@ -1,8 +1,8 @@
 //! [`Snapshot`]: a region file that is read and never changed.
 
 use super::file::MapError;
+use super::map::Sharing;
 use super::*;
-use rustix::mm::MapFlags;
 use std::fmt;
 
 /// A region file for reading only, for backups and inspection: no byte of it changes, nor its size or its
@@ -106,8 +106,7 @@ impl FileMediumImpl for Snapshot {
             );
             return Err(Refused { error, file });
         }
-        // Without NORESERVE the kernel could count every byte of the file as memory that this process may need.
-        match file.map(file.len, MapFlags::PRIVATE | MapFlags::NORESERVE) {
+        match file.map(file.len, Sharing::Private) {
             Ok(map) => Ok(Snapshot { file, map }),
             Err(MapError::NotSupported) => {
                 let error = unsupported("the file system can't map files; copy the file to another");

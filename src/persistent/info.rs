@@ -312,7 +312,7 @@ pub(crate) const fn name_id(name: &str) -> u64 {
 }
 
 /// Hash of an ordered pair of hashes.
-pub(super) const fn fold_id(left: u64, right: u64) -> u64 {
+pub(crate) const fn fold_id(left: u64, right: u64) -> u64 {
     mix(left.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ right.rotate_left(23))
 }
 

@@ -1,15 +1,13 @@
 //! The types that are `Persistent` by themselves: integers, floats, `bool`, `char`, non-zero integers and
-//! `Option` of them, arrays, and the two cells.
+//! `Option` of them, and arrays.
 //!
 //! # Safety
 //!
 //! Each has one layout on every 64-bit little-endian target, no padding and no drop glue, and zerocopy's
-//! `TryFromBytes` knows its valid bit patterns. `Link` and `Word` are `repr(transparent)` over eight bytes
-//! for which every pattern is valid memory; what a pattern *means* is checked by the walk at open.
+//! `TryFromBytes` knows its valid bit patterns.
 #![allow(unsafe_code)]
 
 use super::*;
-use crate::{Link, Word};
 use std::marker::PhantomData;
 use std::num::*;
 use zerocopy::TryFromBytes;
@@ -91,44 +89,5 @@ unsafe impl<T: Persistent, const N: usize> Persistent for [T; N] {
             // SAFETY: elements are disjoint, and the array is borrowed exclusively.
             unsafe { T::project_field(element) }
         })
-    }
-}
-
-// SAFETY: `Link` is `repr(transparent)` over eight bytes; the walk checks where it points.
-unsafe impl<T: Target + ?Sized> Persistent for Link<T> {
-    type Links = Yes;
-    type Fields<'a> = ();
-    const NAME: &'static str = "Link";
-    const NAME_ID: u64 = fold_id(name_id("Link"), T::TARGET_ID);
-    const FINGERPRINT: u64 = <Self as Persistent>::NAME_ID & FINGERPRINT_MASK;
-    const KIND: Kind = Kind::Link(T::target_info);
-    const CELLS: bool = true;
-    const LINKED: bool = true;
-    const PLAIN: bool = true;
-    fn trace(bytes: &[u8], visitor: &mut Visitor<'_>) {
-        visitor.link(bytes, T::target_info());
-    }
-    unsafe fn project<'a>(_: *mut Self) -> Self::Fields<'a> {}
-}
-
-// SAFETY: `Word` is `repr(transparent)` over eight bytes; the walk checks their value.
-unsafe impl<T: Copy + Persistent<Links = No>> Persistent for Word<T> {
-    type Links = No;
-    type Fields<'a> = &'a mut Self;
-    const NAME: &'static str = "Word";
-    const NAME_ID: u64 = fold_id(name_id("Word"), T::NAME_ID);
-    const FINGERPRINT: u64 = fold_id(name_id("Word"), T::FINGERPRINT) & FINGERPRINT_MASK;
-    const KIND: Kind = Kind::Word(T::type_info);
-    const CELLS: bool = true;
-    const LINKED: bool = false;
-    const PLAIN: bool = true;
-    const BROKEN: bool = T::BROKEN;
-    const CHECKED: () = Word::<T>::FITS;
-    fn trace(bytes: &[u8], visitor: &mut Visitor<'_>) {
-        visitor.word(bytes, info::word_is_valid::<T>);
-    }
-    unsafe fn project<'a>(this: *mut Self) -> Self::Fields<'a> {
-        // SAFETY: the caller's promise.
-        unsafe { &mut *this }
     }
 }

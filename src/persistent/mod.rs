@@ -10,10 +10,9 @@ mod info;
 mod layout;
 mod leaf;
 
-use info::fold_id;
 #[doc(hidden)]
 pub use info::{Arg, Field, Kind, Part, TypeInfo, Variant, Visitor};
-pub(crate) use info::{Cells, FINGERPRINT_MASK, name_id};
+pub(crate) use info::{Cells, FINGERPRINT_MASK, fold_id, name_id, word_is_valid};
 #[doc(hidden)]
 pub use layout::check;
 

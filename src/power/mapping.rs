@@ -445,8 +445,7 @@ impl<E: Clone + 'static> MappingExplorer<E> {
 
     /// Decides what is in memory, opens it, and lets the program look.
     fn image(&self, start: &Start<E>, choices: Choices, forced: Option<HashMap<Unit, usize>>) -> Run {
-        let map = Map::reserve(self.len).expect("address space for a small mapping");
-        map.extend_anonymous(self.len).expect("memory for a small mapping");
+        let map = Map::anonymous(self.len, self.len).expect("memory for a small mapping");
         (0..self.len / WORD).for_each(|word| map.store(word * WORD, start.machine.visible(word)));
         let recorder = Recorder::new(Arc::new(map), start.machine.clone(), choices);
         recorder.state().forced = forced;

@@ -224,8 +224,7 @@ impl Recorder {
 
     /// A recorder of `len` zeroed bytes that may grow to `max_len`.
     pub(crate) fn zeroed(len: usize, max_len: usize) -> Result<Self> {
-        let map = Map::reserve(max_len.max(len))?;
-        map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        let map = Map::anonymous(len, max_len.max(len))?;
         let machine = Machine::new(Model::default(), Arc::new(vec![0; len / WORD]));
         Ok(Recorder::new(Arc::new(map), machine, Choices::default()))
     }
@@ -560,7 +559,7 @@ impl MediumImpl for Recorder {
     }
 
     fn grow(&self, len: usize) -> Result<()> {
-        self.map.extend_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
+        self.map.grow_anonymous(len).map_err(|source| Error::AddressSpace { len: len as u64, source })?;
         let mut state = self.state();
         state.machine.grow(len);
         state.log(EventKind::Grow { len }, Location::caller(), Location::caller());

@@ -10,7 +10,6 @@ pub(crate) mod create;
 mod migrate;
 pub(crate) mod open;
 pub(crate) mod recover;
-pub(crate) mod rings;
 pub(crate) mod verify;
 
 use crate::error::{Error, Result};

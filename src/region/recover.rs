@@ -1,7 +1,6 @@
 //! Recovery: what is visible is made durable, read, verified, replayed, and only then believed.
 
-use super::rings;
-use super::verify::{Overlay, Walk};
+use super::verify::{Overlay, Walk, settle_rings};
 use crate::error::{Error, Result};
 use crate::format::layout::{IN_USE, Layout, MAGIC};
 use crate::format::mark::Mark;
@@ -70,7 +69,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     if !journal.records.is_empty() && !medium.leaves_out(Rule::RetireReplayed) {
         medium.fence_at_open(origin)?;
     }
-    rings::settle(medium, &rings, origin);
+    settle_rings(medium, &rings, origin);
     let number = journal.retire_to(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     medium.flush_word(layout.retired(), origin);

@@ -270,7 +270,7 @@ impl Staging {
             let tail = staged.tail;
             let view = |word: usize| pending.get(at + word).unwrap_or_else(|| map.load(at + word));
             // `HEAD` never changes alone: with `FIRST` if records went from the front, with `EPOCH` if from the back. So
-            // it is an entry of a record, which open replays and fences before `rings::settle` destroys the checksum
+            // it is an entry of a record, which open replays and fences before `settle_rings` destroys the checksum
             // where the next frame goes. A lone `HEAD` that a kill left visible is not replayed: open would destroy the
             // first frame, and a power failure bring back the `HEAD` that leads to it. `count_frames` looks.
             if empty && view(FIRST) == staged.kept_next && (staged.cut || view(HEAD) != map.load(at + HEAD)) {

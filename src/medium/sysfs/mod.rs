@@ -55,13 +55,6 @@ impl Sysfs {
         fs::read_to_string(device.join("size")).ok()?.trim().parse().ok()
     }
 
-    /// What mappings of a device-DAX device must be aligned to, in bytes (`align`; 2 MiB where nothing else
-    /// was asked for when the namespace was made).
-    pub(crate) fn device_dax_align(&self, dev: (u32, u32)) -> Option<usize> {
-        let align = fs::read_to_string(self.device("char", dev).join("align")).ok()?.trim().parse().ok()?;
-        usize::is_power_of_two(align).then_some(align)
-    }
-
     /// The driver of a device-DAX device, where it is another than the one whose devices programs can map.
     pub(crate) fn foreign_dax_driver(&self, dev: (u32, u32)) -> Option<String> {
         let driver = fs::canonicalize(self.device("char", dev).join("driver")).ok()?;

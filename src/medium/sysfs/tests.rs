@@ -99,18 +99,15 @@ fn the_kernel_flushes_what_all_devices_of_a_volume_are_flushed_for() {
 }
 
 #[test]
-fn size_and_alignment_of_a_device_dax_device_are_read_and_other_devices_are_not_taken_for_one() {
+fn the_size_of_a_device_dax_device_is_read_and_other_devices_are_not_taken_for_one() {
     let tree = Tree::new();
     tree.file(&format!("{REGION}/dax0.1/dax0.0/size"), "535822336\n")
         .link("dev/char/252:1", &format!("{REGION}/dax0.1/dax0.0"))
         .link(&format!("{REGION}/dax0.1/dax0.0/subsystem"), "bus/dax")
-        .file(&format!("{REGION}/dax0.1/dax0.0/align"), "1073741824\n")
         .file("devices/virtual/mem/null/size", "1\n")
         .link("devices/virtual/mem/null/subsystem", "class/mem")
         .link("dev/char/1:3", "devices/virtual/mem/null");
     assert_eq!(tree.sysfs().device_dax_len((252, 1)), Some(535_822_336));
-    assert_eq!(tree.sysfs().device_dax_align((252, 1)), Some(1 << 30));
-    assert_eq!(tree.sysfs().device_dax_align((1, 3)), None);
     assert_eq!(tree.sysfs().device_dax_len((1, 3)), None);
     assert_eq!(tree.sysfs().device_dax_len((1, 9)), None);
 }

@@ -335,8 +335,8 @@ impl<'a, R: Persistent, E: Clone + Send + Sync + 'static> Worker<'a, R, E> {
                 map
             }
             _ => {
-                let map = Map::reserve(machine.len() * 16).expect("address space for a small region");
-                map.extend_anonymous(machine.len()).expect("memory for a small region");
+                let map =
+                    Map::anonymous(machine.len(), machine.len() * 16).expect("memory for a small region");
                 (0..machine.len() / WORD / LINE_WORDS)
                     .for_each(|line| write_line(&map, line, |word| machine.visible(word)));
                 Arc::new(map)

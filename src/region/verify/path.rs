@@ -5,8 +5,10 @@
 //! object's link was read before those of the object itself: from the notes, read backwards, comes a part of
 //! the way; another walk brings the notes before them. A walk over N links needs at most N / notes + 1 others.
 
+use super::Walk;
+use super::found::{Object, Place};
 use super::work::{Task, Types};
-use super::{MediumImpl, Object, Place, Walk};
+use crate::medium::MediumImpl;
 use crate::persistent::TypeInfo;
 use std::collections::VecDeque;
 use std::fmt::Write;

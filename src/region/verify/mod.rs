@@ -14,68 +14,26 @@
 //! borrowed exclusively.
 #![allow(unsafe_code)]
 
+mod found;
+mod overlay;
 mod path;
+mod ring;
 mod work;
 
-use super::rings::Found;
+pub(crate) use overlay::Overlay;
+pub(crate) use ring::settle as settle_rings;
+
 use crate::error::{Error, Result};
 use crate::format::block::{self, Header};
 use crate::format::layout::Layout;
 use crate::format::object;
-use crate::format::record::Record;
 use crate::heap::Rebuild;
 use crate::medium::{Map, MediumImpl};
 use crate::observe::Origin;
 use crate::persistent::{Cells, Kind, TypeInfo, Visitor};
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::fmt::Display;
+use found::{Bad, Object, PAST_THE_END, Place};
 use std::hint::black_box;
 use work::{Task, Work};
-
-/// The journal's records as the walk sees them: the word at an offset has this value.
-#[derive(Default)]
-pub(crate) struct Overlay {
-    /// In the order of their offsets, so that those of one object are found without a look at all others.
-    words: BTreeMap<usize, Entry>,
-}
-
-struct Entry {
-    value: u64,
-    /// Where the entry lies in the journal, for errors.
-    record: usize,
-    /// A link or word of a reachable object has this offset.
-    hit: Cell<bool>,
-}
-
-impl Overlay {
-    pub(crate) fn new(records: &[Record]) -> Self {
-        let entries = records.iter().flat_map(|record| {
-            let entry = |&(at, value)| (at, Entry { value, record: record.at, hit: Cell::new(false) });
-            record.entries.iter().map(entry)
-        });
-        Overlay { words: entries.collect() }
-    }
-
-    /// Entries for words in this range are as they should be.
-    pub(super) fn hit_all(&self, range: std::ops::Range<usize>) {
-        let inside = self.words.range(range).filter(|(at, _)| at.is_multiple_of(8));
-        inside.for_each(|(_, entry)| entry.hit.set(true));
-    }
-
-    pub(super) fn get(&self, at: usize) -> Option<u64> {
-        if self.words.is_empty() {
-            return None;
-        }
-        self.words.get(&at).map(|entry| {
-            entry.hit.set(true);
-            entry.value
-        })
-    }
-}
-
-/// There is no length word, so that a lost end shows in what leads there only.
-const PAST_THE_END: &str = "past the end of the file (was it truncated?)";
 
 /// What the walk needs to know.
 pub(crate) struct Walk<'a, M> {
@@ -96,39 +54,7 @@ pub(crate) struct Reached {
     /// Bytes of them, block headers included.
     pub bytes: u64,
     /// Logs.
-    pub rings: Vec<Found>,
-}
-
-/// An object whose header was checked.
-#[derive(Clone, Copy)]
-pub(super) struct Object {
-    pub at: usize,
-    pub len: usize,
-    info: &'static TypeInfo,
-}
-
-/// Something that is not as it was written.
-pub(super) struct Bad {
-    place: Place,
-    found: String,
-    expected: String,
-}
-
-/// Where something is wrong; offsets are in bytes from the region's start.
-#[derive(Clone, Copy)]
-pub(super) enum Place {
-    /// The object at this offset as a whole.
-    Object(usize),
-    /// A field of it.
-    Field(Object, usize),
-    /// Where the link at this offset leads.
-    Link(usize),
-}
-
-impl Bad {
-    pub(super) fn new(place: Place, found: impl Display, expected: impl Display) -> Box<Self> {
-        Box::new(Bad { place, found: found.to_string(), expected: expected.to_string() })
-    }
+    pub rings: Vec<ring::Found>,
 }
 
 /// A walk on its way.
@@ -192,7 +118,7 @@ impl<M: MediumImpl> Walk<'_, M> {
         let mut at = object.at;
         for cell in cells.cells {
             self.medium.announce_durable(at, cell - at);
-            if !self.overlay.words.contains_key(&cell) {
+            if !self.overlay.has(cell) {
                 self.medium.announce(cell, 8);
             }
             at = cell + 8;
@@ -255,22 +181,19 @@ impl<M: MediumImpl> Walk<'_, M> {
 
     /// Each journal entry hits a link or word of a reachable object, or lies in heap that nothing reaches.
     fn check_journal(&self, reached: &Reached) -> Result<()> {
-        let end = self.medium.map().len();
-        for (&at, entry) in &self.overlay.words {
-            let unreached = || {
-                at.is_multiple_of(8) && at >= self.layout.heap() && at < end && !reached.blocks.is_covered(at)
-            };
-            if !entry.hit.get() && !unreached() {
-                return Err(Error::damaged(
-                    self.medium.path(),
-                    "journal",
-                    entry.record,
-                    format!("an entry for {at:#x}"),
-                    "the offset of a link or word of a reachable object",
-                ));
-            }
+        let heap = self.layout.heap()..self.medium.map().len();
+        let unreached =
+            |at: usize| at.is_multiple_of(8) && heap.contains(&at) && !reached.blocks.is_covered(at);
+        match self.overlay.not_hit().find(|&(at, _)| !unreached(at)) {
+            None => Ok(()),
+            Some((at, record)) => Err(Error::damaged(
+                self.medium.path(),
+                "journal",
+                record,
+                format!("an entry for {at:#x}"),
+                "the offset of a link or word of a reachable object",
+            )),
         }
-        Ok(())
     }
 }
 

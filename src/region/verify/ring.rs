@@ -4,7 +4,8 @@
 //! other. The walk reads through the overlay of the journal, as everywhere, and writes nothing; [`settle`]
 //! does, when all is found to be as it should be.
 
-use super::verify::{Bad, Object, Place, Walk};
+use super::Walk;
+use super::found::{Bad, Object, Place};
 use crate::format::frame::*;
 use crate::format::ring::*;
 use crate::medium::MediumImpl;
