@@ -30,7 +30,7 @@ fn the_other_process() {
         "meet the limit on open files" => space::meet_the_limit_on_open_files(&folder),
         "meet the limit on address space" => settings::meet_the_limit_on_address_space(&folder),
         "grow without address space" => space::grow_without_address_space(&folder),
-        "use the reserve without address space" => space::use_the_reserve_without_address_space(&folder),
+        "grow without memory" => space::grow_without_memory(&folder),
         other => panic!("no such job: {other}"),
     }
 }

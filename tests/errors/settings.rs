@@ -98,7 +98,7 @@ fn a_limit_on_address_space_is_told_from_other_errors() {
 pub fn meet_the_limit_on_address_space(folder: &Folder) {
     let (old, new) = (folder.join("x"), folder.join("new"));
     let (case, advice) = ("limit: address space", "lower `Options::max_len` or raise the limit");
-    assert_error!(refused_to_open::<Bank>(folder, case, advice, &old), Error::AddressSpace { len, .. } if len > 1 << 36);
+    assert_error!(refused_to_open::<Bank>(folder, case, advice, &old), Error::AddressSpace { len, .. } if len >= 1 << 36);
     let error = refused(folder, case, advice, || create::<Auto>(&new, LEN));
     assert_error!(error, Error::AddressSpace { .. });
     let error = refused(folder, case, advice, || create::<PageCache>(&new, LEN));

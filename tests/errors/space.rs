@@ -4,8 +4,8 @@ use crate::child;
 use crate::image::Image;
 use crate::state::State;
 use crate::support::*;
-use indelible::medium::MemoryFileSystem;
 use indelible::medium::PageCache;
+use indelible::medium::{Emulated, MemoryFileSystem};
 use indelible::{Error, Region, Result};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -155,67 +155,68 @@ pub fn meet_the_limit_on_files(folder: &Folder) {
     write_history(&mut bank, 2 * MIB).expect("it may grow so far");
 }
 
-/// The file is lengthened before it is mapped so far.
+/// It was mapped over all that it may grow to when it was opened.
 #[test]
-fn growth_that_can_not_be_mapped_leaves_the_file_as_long_as_it_was() {
-    let folder = Folder::new();
-    bank(&folder.join("x"));
-    child::run_after("true", false, "grow without address space", &folder);
-    open::<Bank, PageCache>(&folder.join("x")).expect("good");
+fn growth_needs_no_address_space() {
+    child::run_after("true", false, "grow without address space", &Folder::new());
 }
 
 pub fn grow_without_address_space(folder: &Folder) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let path = folder.join("x");
-    let mut bank = open::<Bank, PageCache>(&path).expect("good");
-    let (usage, bytes) = (bank.usage().expect("good"), std::fs::read(&path).expect("there"));
-    let whole = getrlimit(Resource::As);
-    let used = std::fs::read_to_string("/proc/self/statm").expect("procfs");
-    let pages: u64 = used.split(' ').next().and_then(|pages| pages.parse().ok()).expect("pages come first");
-    // Enough for everything but the memory to grow by.
-    let little = pages * rustix::param::page_size() as u64 + 8 * MIB;
-    setrlimit(Resource::As, Rlimit { current: Some(little), ..whole }).expect("less than it was");
-    let result = write_history(&mut bank, 32 * MIB);
-    setrlimit(Resource::As, whole).expect("it was allowed before");
-    assert_error!(result.expect_err("no address space"), Error::Io { op: "mmap", .. });
-    assert_eq!(path.metadata().expect("there").len(), bank.len());
-    assert!(std::fs::read(&path).expect("there") == bytes, "nothing was changed");
-    assert_eq!(bank.usage().expect("good"), usage);
-
-    // An object that has a place, where the region has to grow for what it keeps back.
-    setrlimit(Resource::As, Rlimit { current: Some(MIB), ..whole }).expect("less than it was");
-    let small = [1, 2, 3, 4, 5, 6, 7, 8].map(|pages| write_history(&mut bank, pages * 4096).is_ok());
-    setrlimit(Resource::As, whole).expect("it was allowed before");
-    assert!(small.contains(&true) && small.contains(&false), "{small:?}");
-    assert_eq!(bank.usage().expect("good").unreached_bytes, 0, "the refused have given their places back");
-    write_history(&mut bank, 32 * MIB).expect("it grows where it may");
-}
-
-/// A part of the region is kept for what gives back as much as it takes. It is there for that whatever keeps the region
-/// from growing, not only a full disk.
-#[test]
-fn where_growth_can_not_be_mapped_what_is_kept_back_can_be_used() {
-    child::run_after("true", false, "use the reserve without address space", &Folder::new());
-}
-
-pub fn use_the_reserve_without_address_space(folder: &Folder) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let mut bank = create::<PageCache>(&folder.join("x"), MIB).expect("room");
+    let history = vec![5; 4 << 20]; // made before there is no memory left
     let whole = getrlimit(Resource::As);
     setrlimit(Resource::As, Rlimit { current: Some(0), ..whole }).expect("less than it was");
-    let give_back = |bank: &mut Region<Bank, PageCache>, pages: u64| {
+    let grown = bank.transact(|tx, root| {
+        let history = tx.stream_slice(&history)?;
+        tx.free(tx.take(&root.history));
+        Ok(tx.stage(&root.history, history))
+    });
+    setrlimit(Resource::As, whole).expect("it was allowed before");
+    grown.expect("it grows");
+    assert_eq!(folder.join("x").metadata().expect("there").len(), bank.len());
+    assert!(bank.len() > 32 * MIB && bank.root().history.get() == Some(&history[..]));
+}
+
+/// Anonymous memory needs the kernel's leave to grow. Without it the region is as it was; and what it keeps back is there
+/// for what gives back as much as it takes, whatever keeps the region from growing, not only a full disk.
+#[test]
+fn where_memory_can_not_grow_what_is_kept_back_can_be_used() {
+    child::run_after("true", false, "grow without memory", &Folder::new());
+}
+
+pub fn grow_without_memory(_: &Folder) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let mut bank = Region::new(MIB, empty_bank()).expect("memory");
+    let (len, usage) = (bank.len(), bank.usage().expect("good"));
+    let large = vec![1_u64; MIB as usize];
+    let whole = getrlimit(Resource::Data);
+    // Not 0, which counts as none (Linux mm/mmap.c, `may_expand_vm`).
+    setrlimit(Resource::Data, Rlimit { current: Some(MIB), ..whole }).expect("less than it was");
+    let refused = bank.transact(|tx, _| {
+        tx.free(tx.alloc_slice(&large)?);
+        Ok(())
+    });
+    let give_back = |bank: &mut Region<Bank, Emulated>, pages: usize| {
         bank.transact(|tx, _| {
-            let history = tx.alloc_slice_with(pages as usize * 512, |_| 1_u64)?;
-            tx.free(tx.flush(history));
+            tx.free(tx.flush(tx.alloc_slice(&large[..pages * 512])?));
             Ok(())
         })
     };
     let most = (1..).take_while(|&pages| give_back(&mut bank, pages).is_ok()).last();
-    let keep = write_history(&mut bank, most.unwrap_or(1) * 4096);
-    setrlimit(Resource::As, whole).expect("it was allowed before");
+    let keep = bank.transact(|tx, root| {
+        tx.free(tx.take(&root.history));
+        tx.stage(&root.history, tx.stream_slice(&large[..most.unwrap_or(1) * 512])?);
+        Ok(())
+    });
+    let usage_then = bank.usage();
+    setrlimit(Resource::Data, whole).expect("it was allowed before");
+    assert_error!(refused.expect_err("no memory"), Error::AddressSpace { .. });
+    assert_eq!((bank.len(), usage_then.expect("good")), (len, usage), "nothing was changed");
     assert!(most.is_some_and(|pages| pages > 64), "{most:?}");
-    assert_error!(keep.expect_err("that is kept back"), Error::Io { op: "mmap", .. });
-    write_history(&mut bank, 2 * MIB).expect("it grows where it may");
+    assert_error!(keep.expect_err("that is kept back"), Error::AddressSpace { .. });
+    bank.transact(|tx, root| Ok(tx.stage(&root.history, tx.stream_slice(&large)?)))
+        .expect("it grows where it may");
 }
 
 #[test]
