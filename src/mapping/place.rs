@@ -7,6 +7,7 @@
 //! place can be split but not copied.
 #![allow(unsafe_code)]
 
+use crate::error::Result;
 use crate::flush::Route;
 use crate::medium::Medium;
 use crate::observe::Origin;
@@ -69,7 +70,7 @@ impl<'m, M: Medium> Place<'m, M> {
     /// Copies and makes durable.
     #[inline]
     #[track_caller]
-    pub(super) fn copy_persist(&mut self, bytes: &[u8], route: Route, origin: Origin) -> crate::Result<()> {
+    pub(super) fn copy_persist(&mut self, bytes: &[u8], route: Route, origin: Origin) -> Result<()> {
         let medium = self.medium;
         medium.copy_persist(self.bytes_mut(), bytes, route, origin)
     }

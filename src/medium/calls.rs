@@ -1,6 +1,8 @@
 //! What a medium asks of the kernel that nobody sees in the result: to make something durable, to forget it, to
 //! name it. The tests of this crate look at it, and at its order; without them nothing is kept.
 
+use rustix::fd::AsFd;
+use rustix::io::{Errno, retry_on_intr};
 use std::ffi::OsString;
 use std::ops::Range;
 
@@ -17,6 +19,13 @@ pub(crate) enum Call {
     Link(OsString),
     /// A file got this name in place of its own, and in place of the file that had it.
     Rename(OsString),
+}
+
+/// `fsync` of a file or folder.
+pub(crate) fn fsync(file: impl AsFd) -> Result<(), Errno> {
+    retry_on_intr(|| rustix::fs::fsync(&file))?;
+    note(|| Call::Sync(rustix::fs::fstat(&file).map_or(0, |stat| stat.st_ino)));
+    Ok(())
 }
 
 #[cfg(not(test))]

@@ -5,8 +5,7 @@
 //! given, and everything afterwards is asked of that folder.
 
 use super::calls::{self, Call};
-use super::file::folder_of;
-use super::folder;
+use super::folder::{self, folder_of};
 use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, Stat};
@@ -158,7 +157,7 @@ pub(crate) struct ReadableFolder {
 impl ReadableFolder {
     /// Makes the names in it durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        super::file::sync(&self.fd).map_err(|errno| Error::Io {
+        calls::fsync(&self.fd).map_err(|errno| Error::Io {
             op: "fsync",
             path: self.path.clone(),
             source: errno.into(),

@@ -7,13 +7,14 @@
 
 use super::calls::{self, Call};
 use super::entry::Entry;
+use super::folder::folder_of;
 use super::gaps::Gaps;
 use super::map::Sharing;
 use super::sysfs::Sysfs;
 use super::{FileOptions, Map, MemoryFileSystem};
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
@@ -399,15 +400,8 @@ impl OpenFile {
         if self.device {
             return Ok(());
         }
-        sync(&self.file).map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
+        calls::fsync(&self.file).map_err(|errno| Error::from_io("fsync", &self.path, errno.into()))
     }
-}
-
-/// `fsync` of a file or folder.
-pub(crate) fn sync(file: impl AsFd) -> Result<(), Errno> {
-    retry_on_intr(|| rustix::fs::fsync(&file))?;
-    calls::note(|| Call::Sync(rustix::fs::fstat(&file).map_or(0, |stat| stat.st_ino)));
-    Ok(())
 }
 
 /// Whether this name leads to a character device.
@@ -419,14 +413,6 @@ pub(crate) fn is_device(entry: &Entry) -> bool {
 /// Whether both are the same file.
 pub(crate) fn same_file(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
-}
-
-/// The folder that holds `path`.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// What errors call a file of this type.

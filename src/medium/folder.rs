@@ -1,11 +1,11 @@
-//! The names in a folder.
+//! Folders: the one that holds a path, and the names in one.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{Dir, Mode, OFlags};
 use rustix::io::retry_on_intr;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The names in a folder, as far as it can be read.
 ///
@@ -23,4 +23,12 @@ pub(crate) fn names_in(fd: OwnedFd) -> Vec<OsString> {
         .map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_os_string())
         .filter(|name| name != "." && name != "..")
         .collect()
+}
+
+/// The folder that holds `path`.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
