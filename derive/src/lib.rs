@@ -1,17 +1,17 @@
 //! `#[derive(Persistent)]` for the `indelible` crate, which re-exports it: parse, check, expand.
 //!
-//! What the derive can see, tokens, is checked here, with an error at the token that says what to write
-//! instead. What only types can say is put into the expansion: bounds, a function that compiles only if the fields
-//! have the types that the tokens say, and constants with their names and offsets, from which the crate concludes
-//! everything else.
+//! The derive sees tokens only. What tokens show to be wrong is refused here, with an error at the token that says
+//! what to write instead. What only types can show is left to the compiler: the expansion has bounds, a function that
+//! compiles only if the fields have the types that the tokens say, and constants with the fields' names and offsets,
+//! which the crate checks at compile time.
 
+mod attr;
 mod check;
 mod expand;
+mod generics;
 mod parse;
-mod path;
 #[cfg(test)]
 mod snapshot_tests;
-mod variants;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -27,7 +27,7 @@ pub fn derive_persistent(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     match parse::Input::parse(&input).and_then(|parsed| check::check(&parsed).map(|()| parsed)) {
         Ok(parsed) => expand::expand(&parsed).into(),
-        // A stub keeps one mistake from becoming many messages.
+        // The stub keeps one mistake from becoming many messages.
         Err(error) => {
             let mut out = error.into_compile_error();
             out.extend(expand::stub(&input));

@@ -1,31 +1,40 @@
-//! What the derive needs of the input, in its own words.
+//! [`Input`]: the type that the derive is given, reduced to what checks and expansion need of it.
 
-use proc_macro2::Span;
+use crate::attr::{self, Repr};
+use crate::generics::bounded;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, Fields, GenericParam, Generics, Ident, LitStr, Member, Path,
-    Result, Token, TraitBoundModifier, Type, TypeParam, TypeParamBound, Visibility, WherePredicate,
-    parse_quote,
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, ExprUnary, Fields, Generics, Ident, Lit, Member,
+    Path, Result, Token, Type, UnOp, Visibility,
 };
 
 pub struct Input<'a> {
     pub ident: &'a Ident,
+    /// The identifier as the schema has it: without `r#`.
+    pub name: String,
     pub vis: &'a Visibility,
+    /// The generics as they were written.
     pub generics: &'a Generics,
+    /// The generics with the bounds that the expansion adds.
+    pub bounded: Generics,
     pub shape: Shape<'a>,
     pub repr: Repr,
-    /// Where the crate is.
+    /// The path of the `indelible` crate.
     pub krate: Path,
 }
 
 pub enum Shape<'a> {
     Struct(Vec<Field<'a>>),
-    Enum(Vec<Variant<'a>>),
+    /// An enum none of whose variants has fields.
+    PlainEnum(Vec<Variant<'a>>),
+    /// An enum of which at least one variant has fields.
+    DataEnum(Vec<Variant<'a>>),
 }
 
 pub struct Field<'a> {
     pub member: Member,
+    /// The field's identifier without `r#`, or its index.
     pub name: String,
     pub ty: &'a Type,
     pub vis: &'a Visibility,
@@ -34,33 +43,26 @@ pub struct Field<'a> {
 
 pub struct Variant<'a> {
     pub ident: &'a Ident,
+    /// The identifier without `r#`.
+    pub name: String,
+    /// What stands behind `=`.
     pub discriminant: Option<&'a Expr>,
+    /// The variant's number, counted as the compiler counts. Wrong if one so far is no literal.
+    pub number: i128,
     pub fields: Vec<Field<'a>>,
-}
-
-/// The `repr` attributes, as far as they matter.
-#[derive(Default)]
-pub struct Repr {
-    pub c: bool,
-    pub transparent: bool,
-    pub primitive: Option<Ident>,
-    pub packed: Option<Span>,
 }
 
 impl<'a> Input<'a> {
     pub fn parse(input: &'a DeriveInput) -> Result<Self> {
         let shape = match &input.data {
             Data::Struct(data) => Shape::Struct(fields(&data.fields)),
-            Data::Enum(data) => Shape::Enum(
-                data.variants
-                    .iter()
-                    .map(|variant| Variant {
-                        ident: &variant.ident,
-                        discriminant: variant.discriminant.as_ref().map(|(_, expr)| expr),
-                        fields: fields(&variant.fields),
-                    })
-                    .collect(),
-            ),
+            Data::Enum(data) => {
+                let variants = variants(&data.variants);
+                match variants.iter().all(|variant| variant.fields.is_empty()) {
+                    true => Shape::PlainEnum(variants),
+                    false => Shape::DataEnum(variants),
+                }
+            }
             Data::Union(data) => {
                 return Err(Error::new(
                     data.union_token.span(),
@@ -68,13 +70,17 @@ impl<'a> Input<'a> {
                 ));
             }
         };
+        let repr = Repr::parse(&input.attrs)?;
+        let krate = attr::krate(&input.attrs)?;
         Ok(Input {
             ident: &input.ident,
+            name: name(&input.ident),
             vis: &input.vis,
             generics: &input.generics,
+            bounded: bounded(&input.generics, &krate),
             shape,
-            repr: Repr::parse(&input.attrs)?,
-            krate: krate(&input.attrs)?,
+            repr,
+            krate,
         })
     }
 }
@@ -85,7 +91,7 @@ fn fields(fields: &Fields) -> Vec<Field<'_>> {
         .zip(fields.members())
         .map(|(field, member)| Field {
             name: match &member {
-                Member::Named(ident) => ident.to_string().trim_start_matches("r#").to_string(),
+                Member::Named(ident) => name(ident),
                 Member::Unnamed(index) => index.index.to_string(),
             },
             member,
@@ -96,76 +102,36 @@ fn fields(fields: &Fields) -> Vec<Field<'_>> {
         .collect()
 }
 
-impl Repr {
-    fn parse(attrs: &[Attribute]) -> Result<Self> {
-        let mut repr = Repr::default();
-        for attr in attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
-            attr.meta.require_list()?;
-            attr.parse_nested_meta(|meta| {
-                let name = meta.path.require_ident()?.clone();
-                match name.to_string().as_str() {
-                    "C" => repr.c = true,
-                    "transparent" => repr.transparent = true,
-                    "packed" => repr.packed = Some(name.span()),
-                    "align" => {}
-                    _ => repr.primitive = Some(name),
-                }
-                if meta.input.peek(syn::token::Paren) {
-                    let content;
-                    syn::parenthesized!(content in meta.input);
-                    content.parse::<proc_macro2::TokenStream>()?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(repr)
-    }
-}
-
-pub fn krate(attrs: &[Attribute]) -> Result<Path> {
-    let mut krate: Path = parse_quote!(::indelible);
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("persistent")) {
-        attr.parse_nested_meta(|meta| {
-            if meta.path.is_ident("crate") {
-                krate = meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?;
-                return Ok(());
+fn variants(variants: &Punctuated<syn::Variant, Token![,]>) -> Vec<Variant<'_>> {
+    let mut next = 0;
+    variants
+        .iter()
+        .map(|variant| {
+            let discriminant = variant.discriminant.as_ref().map(|(_, expr)| expr);
+            let number = discriminant.and_then(literal).unwrap_or(next);
+            next = number.wrapping_add(1);
+            Variant {
+                ident: &variant.ident,
+                name: name(&variant.ident),
+                discriminant,
+                number,
+                fields: fields(&variant.fields),
             }
-            Err(meta.error("the only option is `crate = \"path\"`"))
-        })?;
-    }
-    Ok(krate)
-}
-
-/// Whether a type parameter may be unsized, and so can stand in a link only.
-fn is_unsized(param: &TypeParam, generics: &Generics) -> bool {
-    let maybe = |bounds: &Punctuated<TypeParamBound, Token![+]>| {
-        bounds.iter().any(|bound| {
-            matches!(bound, TypeParamBound::Trait(bound) if matches!(bound.modifier, TraitBoundModifier::Maybe(_)))
         })
-    };
-    let mut predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    maybe(&param.bounds)
-        || predicates.any(|predicate| match predicate {
-            WherePredicate::Type(predicate) => {
-                matches!(&predicate.bounded_ty, Type::Path(path) if path.path.is_ident(&param.ident))
-                    && maybe(&predicate.bounds)
-            }
-            _ => false,
-        })
+        .collect()
 }
 
-/// The generics with the bound that each type parameter needs.
-pub fn bounded(input: &Input) -> Generics {
-    let krate = &input.krate;
-    let mut generics = input.generics.clone();
-    for param in &mut generics.params {
-        if let GenericParam::Type(param) = param {
-            param.default = None;
-            match is_unsized(param, input.generics) {
-                true => param.bounds.push(parse_quote!(#krate::Target)),
-                false => param.bounds.push(parse_quote!(#krate::Persistent)),
-            }
-        }
+/// An identifier without `r#`.
+fn name(ident: &Ident) -> String {
+    ident.to_string().trim_start_matches("r#").to_string()
+}
+
+/// The value of an integer literal, with or without a sign.
+pub fn literal(expr: &Expr) -> Option<i128> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => literal(expr).map(|value| -value),
+        Expr::Group(group) => literal(&group.expr),
+        _ => None,
     }
-    generics
 }

@@ -55,6 +55,7 @@ mod hash;
 mod log;
 mod node;
 mod stored;
+mod tags;
 
 pub use btree::{BTreeMap, Iter as BTreeIter};
 pub use hash::{HashMap, Iter as HashIter};

@@ -7,12 +7,13 @@
 //! How many cells of a node are used is an enum, so that open refuses a file in which it is no such number.
 
 use super::stored::{Source, Stored};
+use super::tags::Tags;
 use crate::medium::Medium;
-use crate::state::{Dirty, Flushed};
-use crate::{Error, Link, Persistent, Pm, Read, Result, Target, Tx};
+use crate::state::Dirty;
+use crate::{Error, Link, Persistent, Pm, Read, Result, Tx};
 
 /// Keys in a [`Node`].
-pub(crate) const WIDTH: usize = 8;
+pub(crate) const WIDTH: usize = Tags::COUNT;
 
 /// How many keys there are in a [`Node`]; none without any is made.
 #[derive(Clone, Copy, Persistent)]
@@ -59,9 +60,9 @@ pub(crate) trait Nodes<K, X> {
     fn key(&self, index: usize) -> &K;
     fn item(&self, index: usize) -> &X;
     fn get_item(&self, index: usize) -> Option<&X>;
-    fn tags(&self, node: usize) -> u64;
+    fn tags(&self, node: usize) -> Tags;
     fn tag(&self, index: usize) -> u8 {
-        (self.tags(index / WIDTH) >> (index % WIDTH * 8)) as u8
+        self.tags(index / WIDTH).get(index % WIDTH)
     }
 }
 
@@ -87,8 +88,8 @@ impl<K, X> Nodes<K, X> for [Node<K, X>] {
         Some(&node.items[index % WIDTH])
     }
     #[inline(always)]
-    fn tags(&self, node: usize) -> u64 {
-        self[node].tags
+    fn tags(&self, node: usize) -> Tags {
+        Tags::of(self[node].tags)
     }
 }
 
@@ -226,16 +227,4 @@ pub(crate) fn some<'a, K: Persistent, X: Persistent>(
 #[cold]
 pub(crate) fn damaged<M: Medium, T>(tx: &Tx<'_, M>, at: &T, found: &str, expected: &str) -> Error {
     tx.damaged(std::ptr::from_ref(at).addr(), "a map", found, expected)
-}
-
-/// Puts a new object in the place of the one behind `slot`, which is freed.
-#[track_caller]
-pub(crate) fn swap<'t, M: Medium, T: Target + ?Sized>(
-    tx: &Tx<'t, M>,
-    slot: &'t Link<T>,
-    new: Pm<'t, T, Flushed>,
-) {
-    let old = tx.take(slot);
-    tx.stage(slot, new);
-    tx.free(old);
 }

@@ -1,6 +1,5 @@
 //! [`Stored`]: what a map can hold as a key or a value, and how it lies in a node.
 
-use super::node::swap;
 use crate::medium::Medium;
 use crate::persistent::require;
 use crate::state::{Dirty, Flushed};
@@ -95,6 +94,18 @@ pub(crate) trait InCell: Layout {
 
     /// Gives a published cell another value without a copy of its node; false if that can't be.
     fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool>;
+}
+
+/// Puts a new object in the place of the one behind `slot`, which is freed.
+#[track_caller]
+pub(crate) fn swap<'t, M: Medium, T: Target + ?Sized>(
+    tx: &Tx<'t, M>,
+    slot: &'t Link<T>,
+    new: Pm<'t, T, Flushed>,
+) {
+    let old = tx.take(slot);
+    tx.stage(slot, new);
+    tx.free(old);
 }
 
 // Not recommended, so that the message is that of `Stored`, and not of the bound that failed.

@@ -7,8 +7,8 @@
 //! Where a node does not have what a tree's nodes have, the file is damaged, and the change answers so.
 
 use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, Inner, InnerOf, LeafOf, child_of, leaf_capacity};
-use crate::collections::node::{Nodes, WIDTH, build, damaged, node_of, search, some, swap};
-use crate::collections::stored::{Source, Stored};
+use crate::collections::node::{Nodes, WIDTH, build, damaged, node_of, search, some};
+use crate::collections::stored::{Source, Stored, swap};
 use crate::medium::Medium;
 use crate::state::Flushed;
 use crate::{Link, Persistent, Pm, Result, Tx};

@@ -1,8 +1,8 @@
 //! How a [`HashMap`] changes: buckets are rebuilt, and split when they are full.
 
 use super::{BucketOf, HashMap, MAX_BUCKET, SEGMENTS, bits, find, tag};
-use crate::collections::node::{Nodes, WIDTH, build, damaged, swap};
-use crate::collections::stored::{Source, Stored};
+use crate::collections::node::{Nodes, WIDTH, build, damaged};
+use crate::collections::stored::{Source, Stored, swap};
 use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
 use zerocopy::{Immutable, IntoBytes};

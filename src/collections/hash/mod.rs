@@ -379,21 +379,17 @@ fn find<'a, K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized>(
     key: &K,
     hash: u64,
 ) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
     // Node by node: the count of all is in the last, which would be one more cache line to wait for.
     for (number, node) in bucket.chunks(1).enumerate() {
-        // Bytes that are zero after this have the tag; above one of these a byte may look like one and not be.
-        let differ = node.tags(0) ^ (LOW * u64::from(tag(hash)));
-        let mut equal = differ.wrapping_sub(LOW) & !differ & (LOW << 7);
-        while equal != 0 {
-            let index = equal.trailing_zeros() as usize / 8;
+        let mut matches = node.tags(0).matching(tag(hash));
+        while let Some(index) = matches.first() {
             if index >= node.count() {
                 break;
             }
             if K::view(read, node.key(index)).is_some_and(|at| at.as_bytes() == key.as_bytes()) {
                 return Some(number * WIDTH + index);
             }
-            equal &= equal - 1;
+            matches.remove_first();
         }
     }
     None
