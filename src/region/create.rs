@@ -1,7 +1,6 @@
 //! Making a region: built where nobody can see it, and named when it is whole and durable.
 
 use super::Region;
-use super::open::open_file;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::format::block::{Extent, HEADER};
@@ -9,9 +8,7 @@ use crate::format::layout::{self, Layout, MAGIC, RECORD_HEADER, region_len};
 use crate::format::mark::Mark;
 use crate::format::{object, schema};
 use crate::heap::Heap;
-use crate::medium::{
-    Access, Emulated, Entry, FileMedium, MediumImpl, OpenFile, Unnamed, Writable, is_device,
-};
+use crate::medium::{Access, Entry, FileMedium, MediumImpl, OpenFile, Unnamed, Writable, is_device};
 use crate::observe::Origin;
 use crate::options::Options;
 use crate::persistent::Persistent;
@@ -21,109 +18,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::Location;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
-
-impl Options {
-    /// As [`Region::create`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::create`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::create`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// let zero = Counter { hits: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().journal_words(64).create::<_, PageCache>(&path, 1 << 20, zero)? };
-    /// assert_eq!(region.root().hits.get(), 0);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: R,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        create(path.as_ref(), len, root, self)
-    }
-
-    /// As [`Region::open_or_create`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::open_or_create`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::open_or_create`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// let zero = || Counter { hits: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().mode(0o640).open_or_create::<_, PageCache>(&path, 1 << 20, zero)? };
-    /// assert_eq!(region.root().hits.get(), 0);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: impl FnOnce() -> R,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        // Looked up once: `root` may change the working directory.
-        let entry = Entry::at(path.as_ref())?;
-        let open = || open_file(OpenFile::open_entry(&entry, M::ACCESS, self.file())?, self);
-        match open() {
-            Err(Error::NotFound { .. }) => {}
-            // A device that was never used, or was being made into a region when the power failed: the magic
-            // comes last. Anything else on a device may be wanted.
-            Err(Error::NotARegion { found, .. })
-                if found.iter().all(|&byte| byte == 0) && is_device(&entry) => {}
-            other => return other,
-        }
-        match create_at(entry.clone(), len, root(), self) {
-            // Another process was faster.
-            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => open(),
-            other => other,
-        }
-    }
-
-    /// As [`Region::new`], with these settings: a region of `len` bytes in anonymous memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::new`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Word};
-    /// let region = Options::new().max_len(1 << 30).emulated(1 << 20, Word::new(5))?;
-    /// assert_eq!(region.root().get(), 5);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
-        self.check()?;
-        let (layout, text) = plan::<R>(self.journal(), 1);
-        let len = region_len(len, layout.min_len())?;
-        let medium = Emulated::new(len, self.file().reserve(len))?;
-        let engine = build(&medium, layout, &text, root, Location::caller())?;
-        Ok(Region::new_parts(medium, engine, false))
-    }
-}
 
 /// The layout of a new region, and its schema text.
 pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layout, String) {

@@ -16,52 +16,6 @@ use crate::persistent::Persistent;
 use std::panic::Location;
 use std::path::Path;
 
-impl Options {
-    /// As [`Region::migrate`], with these options. The new file has the old one's mode, whatever
-    /// [`Options::mode`] says.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::migrate`], and [`Error::BadOption`].
-    ///
-    /// # Panics
-    ///
-    /// As for [`Region::migrate`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
-    /// #[derive(Persistent)]
-    /// #[repr(C)]
-    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
-    ///
-    /// let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region: Region<_, PageCache> =
-    ///     unsafe { Options::new().max_len(1 << 30).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
-    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
-        &self,
-        path: impl AsRef<Path>,
-        len: u64,
-        root: impl FnOnce(&A) -> R,
-        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
-    ) -> Result<Region<R, M>> {
-        self.check()?;
-        migrate(path.as_ref(), len, root, fill, self)
-    }
-}
-
 #[track_caller]
 pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     path: &Path,

@@ -13,9 +13,10 @@ pub(crate) mod recover;
 pub(crate) mod verify;
 
 use crate::error::{Error, Result};
+use crate::format::layout::region_len;
 use crate::format::mark::Mark;
 use crate::format::object;
-use crate::medium::{Emulated, FileMedium, Health, MapSync, Medium, Writable};
+use crate::medium::{Emulated, Entry, FileMedium, Health, MapSync, Medium, OpenFile, Writable, is_device};
 use crate::observe::Origin;
 use crate::options::Options;
 use crate::persistent::Persistent;
@@ -553,6 +554,181 @@ impl<R: Persistent, M: Medium> Region<R, M> {
             return Err(Error::OtherProcess { opened, this });
         }
         self.engine.close(&self.medium, Location::caller())
+    }
+}
+
+/// The verbs, with settings of one's own.
+impl Options {
+    /// As [`Region::open`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().max_len(1 << 30).open::<Counter, PageCache>(&path)? };
+    /// assert_eq!(region.root().hits.get(), 3);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
+        self.check()?;
+        open::open(path.as_ref(), self)
+    }
+
+    /// As [`Region::create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().journal_words(64).create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        create::create(path.as_ref(), len, root, self)
+    }
+
+    /// As [`Region::open_or_create`], with these options.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::open_or_create`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// let zero = || Counter { hits: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region = unsafe { Options::new().mode(0o640).open_or_create::<_, PageCache>(&path, 1 << 20, zero)? };
+    /// assert_eq!(region.root().hits.get(), 0);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn open_or_create<R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce() -> R,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        // Looked up once: `root` may change the working directory.
+        let entry = Entry::at(path.as_ref())?;
+        let open = || open::open_file(OpenFile::open_entry(&entry, M::ACCESS, self.file())?, self);
+        match open() {
+            Err(Error::NotFound { .. }) => {}
+            // A device that was never used, or was being made into a region when the power failed: the magic
+            // comes last. Anything else on a device may be wanted.
+            Err(Error::NotARegion { found, .. })
+                if found.iter().all(|&byte| byte == 0) && is_device(&entry) => {}
+            other => return other,
+        }
+        match create::create_at(entry.clone(), len, root(), self) {
+            // Another process was faster.
+            Err(Error::Exists { .. } | Error::DeviceInUse { .. }) => open(),
+            other => other,
+        }
+    }
+
+    /// As [`Region::new`], with these settings: a region of `len` bytes in anonymous memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::new`], and [`Error::BadOption`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Word};
+    /// let region = Options::new().max_len(1 << 30).emulated(1 << 20, Word::new(5))?;
+    /// assert_eq!(region.root().get(), 5);
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
+        self.check()?;
+        let (layout, text) = create::plan::<R>(self.journal(), 1);
+        let len = region_len(len, layout.min_len())?;
+        let medium = Emulated::new(len, self.file().reserve(len))?;
+        let engine = create::build(&medium, layout, &text, root, Location::caller())?;
+        Ok(Region::new_parts(medium, engine, false))
+    }
+
+    /// As [`Region::migrate`], with these options. The new file has the old one's mode, whatever
+    /// [`Options::mode`] says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Region::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Region::migrate`], and [`Error::BadOption`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Region::migrate`].
+    ///
+    /// ```
+    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
+    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
+    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
+    /// # let path = folder.path().join("counter.pm");
+    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
+    /// #[derive(Persistent)]
+    /// #[repr(C)]
+    /// struct Counters { hits: Word<u64>, misses: Word<u64> }
+    ///
+    /// let root = |old: &Counter| Counters { hits: Word::new(old.hits.get()), misses: Word::new(0) };
+    /// // SAFETY: nothing else writes or truncates this file while the region is open.
+    /// let region: Region<_, PageCache> =
+    ///     unsafe { Options::new().max_len(1 << 30).migrate(&path, 1 << 20, root, |_, _| Ok(()))? };
+    /// assert_eq!((region.root().hits.get(), region.root().misses.get()), (3, 0));
+    /// # Ok::<(), indelible::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
+        &self,
+        path: impl AsRef<Path>,
+        len: u64,
+        root: impl FnOnce(&A) -> R,
+        fill: impl FnOnce(&A, &mut Region<R, M>) -> Result<()>,
+    ) -> Result<Region<R, M>> {
+        self.check()?;
+        migrate::migrate(path.as_ref(), len, root, fill, self)
     }
 }
 

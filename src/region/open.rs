@@ -12,35 +12,6 @@ use std::os::unix::fs::FileExt;
 use std::panic::Location;
 use std::path::Path;
 
-impl Options {
-    /// As [`Region::open`], with these options.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Region::open`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Region::open`], and [`Error::BadOption`].
-    ///
-    /// ```
-    /// # use indelible::{Options, Persistent, Region, Word, medium::PageCache};
-    /// # #[derive(Persistent)] #[repr(C)] struct Counter { hits: Word<u64> }
-    /// # let folder = tempfile::tempdir_in(".").unwrap(); // not in /tmp, which may be memory
-    /// # let path = folder.path().join("counter.pm");
-    /// # unsafe { Region::<Counter, PageCache>::create(&path, 1 << 20, Counter { hits: Word::new(3) })? }.close()?;
-    /// // SAFETY: nothing else writes or truncates this file while the region is open.
-    /// let region = unsafe { Options::new().max_len(1 << 30).open::<Counter, PageCache>(&path)? };
-    /// assert_eq!(region.root().hits.get(), 3);
-    /// # Ok::<(), indelible::Error>(())
-    /// ```
-    #[track_caller]
-    pub unsafe fn open<R: Persistent, M: FileMedium>(&self, path: impl AsRef<Path>) -> Result<Region<R, M>> {
-        self.check()?;
-        open(path.as_ref(), self)
-    }
-}
-
 #[track_caller]
 pub(crate) fn open<R: Persistent, M: FileMedium>(path: &Path, options: &Options) -> Result<Region<R, M>> {
     open_file(OpenFile::open(path, M::ACCESS, options.file())?, options)

@@ -10,7 +10,6 @@
 //! those are refused by their address. A block is owned by one handle, `Taken` or link, as the transaction
 //! sees it, and none is reused before the transaction has ended; so a `&'t T` stays valid whatever is taken,
 //! rewritten or freed meanwhile.
-#![allow(unsafe_code)]
 
 mod abort;
 mod alloc;

@@ -119,7 +119,7 @@ mod bug_12 {
         passes(explorer());
         let mutants = explorer().progress(false).mutants();
         println!("{mutants}");
-        let covering = |site: &str| site.starts_with("src/tx/commit.rs");
+        let covering = |site: &str| site.starts_with("src/tx/engine.rs");
         assert!(mutants.noticed().any(|mutant| covering(mutant.site())), "that fence is missed: {mutants}");
     }
 }
