@@ -155,7 +155,7 @@ mod tests {
         };
         open(&Options::new()).expect("a process was killed, and the memory is well");
 
-        memory.state().machine.unsafe_shutdown();
+        memory.unsafe_shutdown();
         let before = words();
         let refused = open(&Options::new()).err();
         assert!(matches!(refused, Some(Error::UnsafeShutdown { recorded: 1, found: 2, .. })), "{refused:?}");

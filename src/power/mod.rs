@@ -135,26 +135,53 @@
 //! - eADR: the attribute `persistence_domain` of an NVDIMM region in sysfs, with the value `cpu_cache` (Linux
 //!   `drivers/nvdimm/region_devs.c`).
 
-mod choice;
-mod explore;
+mod choices;
+mod crash;
+mod cursor;
+mod event;
+mod explorer;
+mod exposed;
+mod failure;
 mod history;
+mod log;
 mod machine;
-mod mapping;
+mod mapping_explorer;
+mod moment;
 mod mutants;
+mod mutation;
+mod path;
+mod problem;
+mod progress;
 mod recorder;
+mod recording;
+mod replay;
 mod report;
-mod silence;
-mod svg;
-#[cfg(test)]
-mod tests;
+mod run;
+mod search;
+mod settings;
+mod shrink;
+mod size;
+mod start;
+mod step;
+mod timeline;
+mod trace;
+mod unit;
+mod verdict;
+mod versions;
 
-pub use explore::{Before, Explorer};
-pub use history::{History, Log, Verdict};
+pub use event::{Event, EventKind, Phase};
+pub use explorer::{Before, Explorer};
+pub use failure::Failure;
+pub use history::History;
+pub use log::Log;
 pub use machine::Model;
-pub use mapping::MappingExplorer;
+pub use mapping_explorer::MappingExplorer;
 pub use mutants::{Mutant, Mutants};
-pub use recorder::{Event, EventKind, Phase, Recorder, Trace};
-pub use report::{Failure, Report, Size};
+pub use recorder::Recorder;
+pub use report::Report;
+pub use size::Size;
+pub use trace::Trace;
+pub use verdict::Verdict;
 
 #[doc(hidden)]
 pub use crate::observe::Rule;

@@ -1,10 +1,11 @@
-//! Mutants: does anything notice when a flush or a fence is left out?
+//! [`Mutants`]: does anything notice when a flush or a fence is left out?
 
-use super::explore::{Explorer, Mutation};
-use super::recorder::{Event, EventKind, Site};
-use super::report::{Failure, name};
+use super::event::{Event, EventKind};
+use super::failure::Failure;
+use super::mutation::{Mutation, Site};
+use super::run::Subject;
+use super::search::search;
 use crate::flush::LINE;
-use crate::persistent::Persistent;
 use std::fmt;
 
 /// A flush or fence that was left out, and what came of it.
@@ -37,16 +38,21 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Mutant {
+    /// Which flush or fence, in words.
     what: String,
+    /// Where it is made, as `file:line`.
     site: String,
+    /// Whether the program asked for it.
     explicit: bool,
+    /// Whether it is the fence with which a commit ends.
     commit: bool,
-    pub(super) failure: Option<Failure>,
+    /// What was noticed; `None` if nothing was.
+    failure: Option<Failure>,
 }
 
 impl Mutant {
     /// The deletion of this event of the recorded workload, if it is a flush or a fence.
-    pub(super) fn of(index: usize, event: &Event) -> Option<Self> {
+    fn of_event(index: usize, event: &Event) -> Option<Self> {
         let of = match event.kind {
             EventKind::Fence => String::new(),
             EventKind::Flush { line } => format!(" of the cache line at offset {:#x},", line * LINE),
@@ -55,11 +61,19 @@ impl Mutant {
         let (origin, site) = (event.origin, event.site);
         let explicit = event.is_explicit();
         let place = format!("{}:{}", site.file(), site.line());
-        let mut what = format!("event {index}, {}{of} at {place}", name(event.kind));
+        let mut what = format!("event {index}, {}{of} at {place}", event.kind.name());
         if !explicit {
             what += &format!(" for {}:{}", origin.file(), origin.line());
         }
         Some(Mutant { what, site: place, explicit, commit: event.is_commits_fence(), failure: None })
+    }
+
+    /// The deletion of this flush or fence from recovery and what follows it.
+    fn of_site(site: Site, explicit: bool) -> Self {
+        let kind = if site.fence { "fence" } else { "flush" };
+        let place = format!("{}:{}", site.file, site.line);
+        let what = format!("in recovery or after it, the {kind} at {place}:{}", site.column);
+        Mutant { what, site: place, explicit, commit: false, failure: None }
     }
 
     /// Which flush or fence, in words.
@@ -85,7 +99,7 @@ impl Mutant {
     }
 }
 
-/// What [`Explorer::mutants`] found.
+/// What [`Explorer::mutants`](super::Explorer::mutants) found.
 ///
 /// ```
 /// # use indelible::{Word, power::{Explorer, History}};
@@ -114,11 +128,42 @@ impl Mutant {
 /// ```
 #[must_use = "look at `survivors`"]
 pub struct Mutants {
-    pub(super) all: Vec<Mutant>,
-    pub(super) exhaustive: bool,
+    /// In the order of the workload; then those in recovery.
+    all: Vec<Mutant>,
+    /// Whether each survivor survived all images.
+    exhaustive: bool,
 }
 
 impl Mutants {
+    /// Leaves out each flush and each fence of the recorded workload in turn, then each place in recovery and after
+    /// it, and explores again.
+    ///
+    /// # Panics
+    ///
+    /// If the workload fails with nothing left out.
+    pub(super) fn of<S: Subject>(subject: &S) -> Self {
+        let recording = subject.record();
+        let (report, sites) = search(subject, &recording, Mutation::default());
+        let _ = report.assert();
+        let mut found = Mutants { all: Vec::new(), exhaustive: true };
+        let mut add = |mutant: Mutant, mutation: Mutation| {
+            let (report, _) = search(subject, &recording, mutation);
+            found.exhaustive &= report.failure.is_some() || report.is_exhaustive();
+            found.all.push(Mutant { failure: report.failure, ..mutant });
+        };
+        for (index, event) in recording.events.iter().enumerate() {
+            if let Some(mutant) = Mutant::of_event(index, event) {
+                add(mutant, Mutation { event: Some(index), site: None });
+            }
+        }
+        let mut sites: Vec<(Site, bool)> = sites.into_iter().collect();
+        sites.sort_unstable();
+        for (site, explicit) in sites {
+            add(Mutant::of_site(site, explicit), Mutation { event: None, site: Some(site) });
+        }
+        found
+    }
+
     /// Whether each survivor survived all images that can be told apart; otherwise a budget was used up, and an
     /// image that was not tried may notice it.
     pub fn is_exhaustive(&self) -> bool {
@@ -178,63 +223,5 @@ impl fmt::Display for Mutants {
 impl fmt::Debug for Mutants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
-    /// Leaves out each flush and each fence of the recorded workload in turn, then each place in recovery (and
-    /// in what [`Explorer::then`] does), and explores again.
-    ///
-    /// # Panics
-    ///
-    /// If the workload fails with nothing left out.
-    ///
-    /// ```
-    /// # use indelible::{Word, power::{Explorer, History}};
-    /// # fn explorer() -> Explorer<Word<u64>, u64> {
-    /// #     Explorer::new(
-    /// #         || Word::new(0),
-    /// #         |region, log| {
-    /// #             for n in 1..=2 {
-    /// #                 log.begin(n);
-    /// #                 region.transact(|tx, count| Ok(tx.store(count, n)))?;
-    /// #                 log.acknowledge();
-    /// #             }
-    /// #             Ok(())
-    /// #         },
-    /// #         |count: &Word<u64>, history: &History<u64>| {
-    /// #             assert!(count.get() >= history.acknowledged().last().copied().unwrap_or(0));
-    /// #         },
-    /// #     )
-    /// # }
-    /// println!("{}", explorer().mutants()); // so many left out one by one, so many noticed
-    /// ```
-    pub fn mutants(&self) -> Mutants {
-        let recording = self.record();
-        let (report, sites) = self.explore(&recording, Mutation::default(), false);
-        let _ = report.assert();
-        let mut all = Vec::new();
-        let mut exhaustive = true;
-        let mut add = |mut mutant: Mutant, mutation: Mutation| {
-            let report = self.explore(&recording, mutation, false).0;
-            exhaustive &= report.failure.is_some() || report.is_exhaustive();
-            mutant.failure = report.failure;
-            all.push(mutant);
-        };
-        for (index, event) in recording.events.iter().enumerate() {
-            let Some(mutant) = Mutant::of(index, event) else { continue };
-            add(mutant, Mutation { event: Some(index), site: None });
-        }
-        let mut sites: Vec<(Site, bool)> = sites.into_iter().collect();
-        sites.sort_unstable();
-        for (site, explicit) in sites {
-            let kind = if site.fence { "fence" } else { "flush" };
-            let what =
-                format!("in recovery or after it, the {kind} at {}:{}:{}", site.file, site.line, site.column);
-            let place = format!("{}:{}", site.file, site.line);
-            let mutant = Mutant { what, site: place, explicit, commit: false, failure: None };
-            add(mutant, Mutation { event: None, site: Some(site) });
-        }
-        Mutants { all, exhaustive }
     }
 }

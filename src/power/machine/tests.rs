@@ -1,7 +1,8 @@
 //! The crash model: litmus tests of what may and may not be seen, and agreement with a plain enumeration.
 
-use super::choice::Choices;
-use super::machine::{LINE_WORDS, Machine, Model};
+use super::{Machine, Model};
+use crate::power::choices::Choices;
+use crate::power::unit::LINE_WORDS;
 use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::Arc;

@@ -1,19 +1,22 @@
-//! Checks fail by panicking, thousands of times in one exploration: their messages are caught, not printed.
+//! [`Problem`]: what recovery or a check complains about. A check may panic thousands of times in one exploration, so
+//! its messages are caught and not printed.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
+    /// Whether a panic of this thread is caught by [`catch`].
     static SILENT: Cell<bool> = const { Cell::new(false) };
-    /// Where the last silent panic was.
+    /// Where the last silent panic was, as `file:line`.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// What went wrong.
 pub(super) struct Problem {
+    /// The panic's message, or the error's.
     pub message: String,
-    /// The line that panicked, if one did.
+    /// The line that panicked, as `file:line`; `None` if nothing panicked.
     pub found_at: Option<String>,
 }
 
@@ -23,7 +26,7 @@ impl From<String> for Problem {
     }
 }
 
-/// Puts a hook before the present one that is silent inside [`catch`].
+/// Installs a panic hook that is silent inside [`catch`], and calls the present hook elsewhere.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -35,7 +38,7 @@ pub(super) fn install() {
     });
 }
 
-/// Runs `f`; a panic is a problem like an error.
+/// Runs `f`. A panic is a problem, as an error is.
 pub(super) fn catch(f: impl FnOnce() -> Result<(), String>) -> Result<(), Problem> {
     PLACE.set(None);
     let was = SILENT.replace(true);

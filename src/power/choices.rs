@@ -1,39 +1,38 @@
-//! Walks of a tree of choices by running again: exhaustively, by chance, or along a given path.
+//! [`Choices`]: walks a tree of choices by running again, exhaustively, at random, or along a given path.
 
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::str::FromStr;
+use super::path::Path;
 
 /// The choices of one run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Choices {
-    /// What was chosen, and of how many.
+pub(super) struct Choices {
+    /// Each choice, and the number of its alternatives.
     taken: Vec<(u32, u32)>,
+    /// How many of `taken` this run has used.
     position: usize,
-    /// The state of a random walk, or 0.
+    /// The state of the random generator; 0 for an exhaustive walk.
     random: u64,
 }
 
 impl Choices {
-    /// A walk along a given path; after its end the last alternative, which is the newest value.
-    pub(crate) fn along(path: &Path) -> Self {
+    /// A walk along a given path. After the end of the path it takes the last alternative, which is the newest value.
+    pub(super) fn along(path: &Path) -> Self {
         let taken = path.0.iter().map(|&choice| (choice, u32::MAX)).collect();
         Choices { taken, position: 0, random: 0 }
     }
 
-    /// A walk by chance.
-    pub(crate) fn random(seed: u64) -> Self {
+    /// A random walk.
+    pub(super) fn random(seed: u64) -> Self {
         Choices { random: seed | 1, ..Choices::default() }
     }
 
-    /// One of `n` alternatives.
-    pub(crate) fn choose(&mut self, n: usize) -> usize {
+    /// Chooses one of `n` alternatives.
+    pub(super) fn choose(&mut self, n: usize) -> usize {
         if n <= 1 {
             return 0;
         }
         let n = n as u32;
         if self.position == self.taken.len() {
-            // First the newest value, which is what most often survives.
+            // The newest value first: it survives most often.
             let choice = match self.random {
                 0 => n - 1,
                 _ => self.next_random() as u32 % n,
@@ -56,8 +55,8 @@ impl Choices {
         x >> 20
     }
 
-    /// Goes to the next run of an exhaustive walk; false when all have been.
-    pub(crate) fn next(&mut self) -> bool {
+    /// Moves to the next leaf of an exhaustive walk. Returns false when there is none.
+    pub(super) fn next(&mut self) -> bool {
         self.taken.truncate(self.position);
         self.position = 0;
         while let Some((choice, _)) = self.taken.last_mut() {
@@ -70,44 +69,16 @@ impl Choices {
         false
     }
 
-    /// Stands at the end of a path that was taken by hand.
-    pub(crate) fn replay_end(&mut self) {
-        self.position = self.taken.len();
+    /// The walk as it stands after a run that took this path.
+    pub(super) fn after(path: &Path) -> Self {
+        let mut choices = Self::along(path);
+        choices.position = choices.taken.len();
+        choices
     }
 
-    /// What was chosen so far.
-    pub(crate) fn path(&self) -> Path {
+    /// The choices so far.
+    pub(super) fn path(&self) -> Path {
         Path(self.taken[..self.position].iter().map(|&(choice, _)| choice).collect())
-    }
-}
-
-/// The choices of a run, as text: `2.0.1`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Path(pub Vec<u32>);
-
-impl Path {
-    /// A number that other paths don't have.
-    pub(crate) fn number(&self) -> u64 {
-        let mut state = DefaultHasher::new();
-        self.0.hash(&mut state);
-        state.finish()
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, choice) in self.0.iter().enumerate() {
-            write!(f, "{}{choice}", if index == 0 { "" } else { "." })?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for Path {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split('.').filter(|part| !part.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Path)
     }
 }
 
