@@ -252,6 +252,7 @@ impl Engine {
     }
 
     /// Stores everything that the transaction changes, in an order that keeps it whole.
+    #[inline(always)]
     fn make_durable<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<(), Failure> {
         if !self.owned.is_empty() {
             self.owned.sort();
@@ -398,6 +399,7 @@ enum Failure {
 
 /// Leaves in `words` the published words that change. Words in this transaction's own blocks go to `own`; words in
 /// freed blocks are dropped, and words that keep their value.
+#[inline(always)]
 fn keep_changed<M: Medium>(
     medium: &Writeback<'_, M>,
     words: &mut Sorted<'_>,

@@ -176,6 +176,7 @@ impl Staging {
     }
 
     /// Whether the transaction changes the log whose ring is there.
+    #[inline(always)]
     pub(super) fn holds(&self, at: usize) -> bool {
         self.logs.iter().any(|staged| staged.at == at)
     }
@@ -197,6 +198,7 @@ impl Staging {
 
     /// Begins to append to the log whose ring is there. What is [pushed](Staging::push) counts when the append
     /// [ends](Staging::end_append).
+    #[inline(always)]
     pub(super) fn begin_append(&mut self, map: &Map, at: usize, ring: &Ring, origin: Origin) -> Append {
         let index = self.change(map, at, ring, origin);
         let staged = &self.logs[index];
@@ -205,18 +207,21 @@ impl Staging {
         Append { index, kept_next: staged.kept_next, count: staged.count, changes: staged.changes }
     }
 
+    #[inline(always)]
     pub(super) fn push(&mut self, append: &mut Append, record: &[u8]) -> Result<()> {
         self.logs[append.index].push(&mut self.batches[append.index], append.count, record)?;
         append.count += 1;
         Ok(())
     }
 
+    #[inline(always)]
     pub(super) fn end_append(&mut self, append: &Append) {
         let staged = &mut self.logs[append.index];
         (staged.len, staged.count) = (self.batches[append.index].len(), append.count);
     }
 
     /// Whether the transaction has changed the log since this append began.
+    #[inline(always)]
     pub(super) fn is_changed(&self, append: &Append) -> bool {
         self.logs[append.index].changes != append.changes
     }
@@ -422,6 +427,7 @@ pub(super) struct Append {
 
 impl Append {
     /// Number of the next record.
+    #[inline(always)]
     pub(super) fn next(&self) -> u64 {
         self.kept_next + self.count
     }
