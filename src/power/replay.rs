@@ -10,6 +10,9 @@ use super::shrink::shrink;
 use super::start::Start;
 use super::step::Step;
 
+/// What a crash left, and what became of one image of it.
+type Tried<E> = (Start<E>, Run<E>);
+
 /// Runs one image again; `None` where nothing goes wrong.
 ///
 /// # Panics
@@ -20,7 +23,7 @@ pub(super) fn replay<S: Subject>(subject: &S, seed: &str) -> Option<Failure> {
     let settings = subject.settings();
     let crashes = Crash::all_of(&recording.events, settings.kills && settings.depth > 1);
     let mut runner = Runner::new(subject, Mutation::default());
-    let mut last: Option<(Start<S::Entry>, Run<S::Entry>)> = None;
+    let mut last: Option<Tried<S::Entry>> = None;
     for (index, step) in seed.split('/').enumerate() {
         let step: Step = step.parse().expect("the seed of a report");
         let start = match &last {

@@ -2,7 +2,8 @@
 
 use super::machine::Machine;
 
-/// How many images one crash could leave, and how many of them could be told apart; see [`Report::sizes`].
+/// How many images one crash could leave, and how many of them could be told apart; see
+/// [`Report::sizes`](super::Report::sizes).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Size {
