@@ -4,6 +4,7 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::LazyLock;
 use syn::Item;
 
 /// From the ground up: a part, and the parts that it may use.
@@ -29,6 +30,7 @@ const FLOORS: &[(&str, &str)] = &[
 ];
 
 /// The files of a crate, each with the modules that it names outside of tests.
+#[derive(Clone)]
 struct Crate(BTreeMap<String, BTreeSet<String>>);
 
 impl Crate {
@@ -203,7 +205,8 @@ fn broken(files: &Crate) -> Vec<String> {
 }
 
 fn library() -> Crate {
-    Crate::read(Path::new("src"))
+    static FILES: LazyLock<Crate> = LazyLock::new(|| Crate::read(Path::new("src")));
+    FILES.clone()
 }
 
 #[test]

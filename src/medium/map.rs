@@ -287,9 +287,9 @@ impl Drop for Map {
         match &mut self.memory {
             // SAFETY: it is not used any more.
             Memory::Mmap(mmap) => unsafe { ManuallyDrop::drop(mmap) },
-            // SAFETY: the mapping belongs to this value, and every reference into it borrows it or what owns it. It
-            // can't fail for a range that was mapped.
             Memory::Raw => {
+                // SAFETY: the mapping belongs to this value, and every reference into it borrows it or what owns it.
+                // It can't fail for a range that was mapped.
                 let _ = unsafe { libc::munmap(self.base.as_ptr().cast(), self.reserved) };
             }
         }

@@ -75,7 +75,7 @@ impl Engine {
             heap,
             journal,
             pending: Pending::default(),
-            logs: Staging::default(),
+            logs: Staging::new(layout.region_id),
             handles: Handles::default(),
             owned: Blocks::default(),
             freed: Vec::new(),
@@ -252,13 +252,12 @@ impl Engine {
     }
 
     /// Stores everything that the transaction changes, in an order that keeps it whole.
-    #[inline(always)]
     fn make_durable<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<(), Failure> {
         if !self.owned.is_empty() {
             self.owned.sort();
         }
         if !self.logs.is_empty() {
-            self.logs.prepare(medium, self.layout.region_id, &self.doomed, &mut self.pending);
+            self.logs.prepare(medium, &self.doomed, &mut self.pending);
         }
         let mut words = self.pending.sorted();
         let own = &mut self.own_changes;
@@ -282,7 +281,7 @@ impl Engine {
                 self.journal.before_lone_frame(medium, origin);
             }
             let publish = if alone { Publish::Alone } else { Publish::InRecord };
-            self.logs.write_frames(medium, self.layout.region_id, &self.owned, &mut words, publish);
+            self.logs.write_frames(medium, &self.owned, &mut words, publish);
             // What the record publishes, in the order of their offsets.
             words.changes_mut().sort_unstable_by_key(|change| change.at);
             if alone {
@@ -399,7 +398,6 @@ enum Failure {
 
 /// Leaves in `words` the published words that change. Words in this transaction's own blocks go to `own`; words in
 /// freed blocks are dropped, and words that keep their value.
-#[inline(always)]
 fn keep_changed<M: Medium>(
     medium: &Writeback<'_, M>,
     words: &mut Sorted<'_>,

@@ -17,8 +17,9 @@ use crate::medium::{Map, Medium};
 use crate::observe::{Origin, Rule};
 
 /// The logs that a transaction changes. Its buffers are kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Staging {
+    region_id: u64,
     logs: Vec<Staged>,
     /// The records that are appended to each, as a batch; more of them than `logs` are of earlier transactions. They
     /// stay where they are: a `Vec` that is moved to another place is loaded there while its stores are under way,
@@ -165,6 +166,10 @@ impl Staged {
 }
 
 impl Staging {
+    pub(super) fn new(region_id: u64) -> Self {
+        Staging { region_id, logs: Vec::new(), batches: Vec::new() }
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.logs.is_empty()
@@ -261,7 +266,6 @@ impl Staging {
     pub(super) fn prepare<M: Medium>(
         &mut self,
         medium: &Writeback<'_, M>,
-        region_id: u64,
         doomed: &Blocks,
         pending: &mut Pending,
     ) {
@@ -306,7 +310,12 @@ impl Staging {
             if staged.kept != from {
                 // What was truncated is still there if the commit fails, so the frame lies behind it.
                 let meta = skip(staged.kept, from, epoch);
-                let frame = Frame { region_id, ring: at, position: staged.kept, sequence: staged.kept_next };
+                let frame = Frame {
+                    region_id: self.region_id,
+                    ring: at,
+                    position: staged.kept,
+                    sequence: staged.kept_next,
+                };
                 let frame = frame.without_place_if(medium.leaves_out(Rule::FramePlace));
                 let offset = staged.offset(staged.kept);
                 pending.set::<M>(offset, frame.checksum(meta, &[]), origin);
@@ -331,7 +340,6 @@ impl Staging {
     pub(super) fn write_frames<M: Medium>(
         &self,
         medium: &Writeback<'_, M>,
-        region_id: u64,
         owned: &Blocks,
         words: &mut Sorted<'_>,
         publish: Publish,
@@ -351,7 +359,7 @@ impl Staging {
             };
             let (offset, skipped) = (staged.offset(position), staged.offset(tail));
             let frame = |position| {
-                Frame { region_id, ring: at, position, sequence }
+                Frame { region_id: self.region_id, ring: at, position, sequence }
                     .without_place_if(medium.leaves_out(Rule::FramePlace))
             };
             if position != tail {

@@ -4,6 +4,7 @@
 //! Prints one table: nanoseconds for an operation (the median of the turns), and ratios to ours.
 
 mod floor;
+mod key;
 mod stores;
 mod work;
 

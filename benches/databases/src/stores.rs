@@ -1,6 +1,6 @@
 //! What is compared: each a map from keys to 100 bytes, with a durable commit for each change.
 
-use crate::work::{Key, VALUE};
+use crate::key::{Key, VALUE};
 use heed::types::Bytes;
 use indelible::collections::{BTreeMap, HashMap};
 use indelible::medium::Emulated;
