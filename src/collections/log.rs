@@ -405,7 +405,7 @@ impl Log {
         self.ring.get().expect("it has one").address()
     }
 
-    /// The ring as the transaction sees it.
+    /// The ring as the transaction sees it. `len` is the record's, for the error that there is none.
     fn ring<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, len: usize) -> Result<&'t Ring> {
         let full = || Error::LogFull { needed: frame_len(len) as u64, used: 0, capacity: 0 };
         Read::get(tx, &self.ring).ok_or_else(full)
@@ -427,7 +427,7 @@ impl fmt::Debug for Log {
     }
 }
 
-/// The records of a [`Log`], oldest first, each with its number: what [`Log::iter`] answers.
+/// The records of a [`Log`], oldest first, each with its number: what [`Log::iter`] returns.
 #[derive(Clone)]
 pub struct Records<'a> {
     records: Option<ring::Records<'a>>,
@@ -460,7 +460,7 @@ mod tests {
     use crate::Region;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// Nobody outside can name a ring; the rule is for the containers.
+    /// Nobody outside can name a ring. The rule protects from a mistake in this crate's containers.
     #[test]
     fn the_ring_of_a_log_is_not_copied() {
         let mut region = Region::new(1 << 20, Log::new()).expect("memory");

@@ -38,7 +38,7 @@
 //! refuses a file in which one is wrong, as [`Error::Damaged`](crate::Error::Damaged). It does not look at what would
 //! take a search of the map, or that no checksum covers: that keys are in order or hash to where they are, that all
 //! leaves have one depth, that nothing is there twice, and keys and values themselves. Where that is wrong, reads
-//! answer what they find, and end; `insert`, `update` and `remove` do the same, or answer `Error::Damaged` for the place
+//! return what they find, and end; `insert`, `update` and `remove` do the same, or return `Error::Damaged` for the place
 //! *a map*: let the transaction abort then. Nothing panics, and `clear` makes a good map of any.
 //!
 //! What a map can hold is said at [`Stored`]. What is not `Copy` or has a link inside can't be held itself: hold a

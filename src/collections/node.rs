@@ -1,10 +1,10 @@
 //! [`Node`]: eight keys and what belongs to each; the maps' nodes are slices of these.
 //!
-//! A slice has exactly as many as it needs, and all but the last are full. Keys and items stand in arrays of
-//! eight so that no pair of types leaves padding between them; cells that are not used repeat one that is.
-//! Nodes are never changed, except that a link in one may get another target: an insert makes a new slice.
+//! A slice has exactly as many nodes as it needs, and all but the last are full. Keys and items stand in arrays of
+//! eight, so that no pair of types leaves padding between them. Cells that are not used repeat the last that is. A
+//! published node is never changed, except that a link in it may get another target: an insert makes a new slice.
 //!
-//! How many cells of a node are used is an enum, so that open refuses a file in which it is no such number.
+//! [`Used`], the number of cells in use, is an enum, so that opening refuses a file with any other number there.
 
 use super::stored::{Source, Stored};
 use super::tags::Tags;
@@ -15,7 +15,7 @@ use crate::{Error, Link, Persistent, Pm, Read, Result, Tx};
 /// Keys in a [`Node`].
 pub(crate) const WIDTH: usize = Tags::COUNT;
 
-/// How many keys there are in a [`Node`]; none without any is made.
+/// How many keys a [`Node`] has. There is no zero, because no node without keys is made.
 #[derive(Clone, Copy, Persistent)]
 #[repr(u64)]
 pub enum Used {
@@ -41,14 +41,14 @@ impl Used {
 #[repr(C)]
 pub struct Node<K, X> {
     used: Used,
-    /// A byte of each key's hash, in a hash map.
+    /// In a hash map, a byte of each key's hash; see [`Tags`]. Zero in a tree.
     tags: u64,
     keys: [K; WIDTH],
     items: [X; WIDTH],
 }
 
-/// How many bytes are fetched ahead of a slice of nodes that is at most so large. More lines at once than these are
-/// more than a CPU has requests for.
+/// How many bytes of a slice of nodes to prefetch, given the most that it can have. At most 1,280, which are 20 lines:
+/// a CPU can't have requests for more under way.
 #[inline(always)]
 pub(crate) const fn fetched(size: usize) -> usize {
     if size < 1280 { size } else { 1280 }
@@ -93,7 +93,7 @@ impl<K, X> Nodes<K, X> for [Node<K, X>] {
     }
 }
 
-/// How many keys are `before`: they come first.
+/// How many keys are `before`. They must be the first of the slice.
 #[inline(always)]
 pub(crate) fn partition<'a, K: Stored + ?Sized, X>(
     read: &impl Read<'a>,
@@ -101,14 +101,14 @@ pub(crate) fn partition<'a, K: Stored + ?Sized, X>(
     before: impl Fn(&K) -> bool,
 ) -> usize {
     let before = |key: &'a K::Cell| K::view(read, key).is_some_and(&before);
-    // The last node that begins with such a key; else the first.
+    // The last node whose first key is `before`, or the first node.
     let Some((_, rest)) = nodes.split_first() else { return 0 };
     let number = lead::<K, _>(rest, |node| before(&node.keys[0]));
     let node = &nodes[number];
     number * WIDTH + lead_of::<K, _>(&node.keys, node.used as usize, before)
 }
 
-/// The last index from 1 on whose key is not above `key`; else 0, whatever the first key is.
+/// The last index whose key is not above `key`. Index 0 counts as not above it, whatever its key is.
 #[inline(always)]
 pub(crate) fn last_to<'a, K: Stored + Ord + ?Sized, X>(
     read: &impl Read<'a>,
@@ -116,7 +116,7 @@ pub(crate) fn last_to<'a, K: Stored + Ord + ?Sized, X>(
     key: &K,
 ) -> usize {
     let before = |at: &'a K::Cell| K::view(read, at).is_some_and(|at| at.cmp(key).is_le());
-    let number = lead::<K, _>(&nodes[1..], |node| before(&node.keys[0])); // see `some`
+    let number = lead::<K, _>(&nodes[1..], |node| before(&node.keys[0])); // not empty, see `some`
     let node = &nodes[number];
     number * WIDTH + lead_of::<K, _>(&node.keys[1..], node.used as usize - 1, before)
 }
@@ -136,17 +136,19 @@ pub(crate) fn search<'a, K: Stored + Ord + ?Sized, X>(
     }
 }
 
-/// How many keys of a node are `before`, `used` of which count.
+/// How many of the first `used` keys of a node are `before`.
 #[inline(always)]
 fn lead_of<'a, K: Stored + ?Sized, C>(keys: &'a [C], used: usize, before: impl Fn(&'a C) -> bool) -> usize {
-    // Of a number of keys that the compiler knows: those beyond `used` repeat the last that is.
+    // All eight keys, because the compiler knows that number. Those from `used` on repeat the last one in use, so that
+    // `min` is all they need.
     if K::LINKED { lead::<K, _>(&keys[..used], before) } else { lead::<K, _>(keys, before).min(used) }
 }
 
-/// How many are `before`: they come first.
+/// How many are `before`. They must be the first.
 ///
-/// Keys in the node are all looked at, because that takes no branch on an outcome which nobody can predict, and
-/// no load that waits for another: the cache lines come side by side. Keys behind links are too far for that.
+/// Keys that lie in the node are all compared. That takes no branch, which would often be mispredicted, and no load waits
+/// for another, so that the cache lines arrive side by side. Keys behind links are searched by halves, because each look
+/// is a cache line elsewhere.
 #[inline(always)]
 fn lead<'a, K: Stored + ?Sized, T>(sorted: &'a [T], before: impl Fn(&'a T) -> bool) -> usize {
     if !K::LINKED {
@@ -163,8 +165,7 @@ fn lead<'a, K: Stored + ?Sized, T>(sorted: &'a [T], before: impl Fn(&'a T) -> bo
     low
 }
 
-/// A new slice of nodes with `len` keys and items; `tag` is a byte of the hash of the key at an
-/// index.
+/// A new slice of nodes with `len` keys and items. `tag` returns a byte of the hash of the key at an index.
 #[inline]
 #[track_caller]
 pub(crate) fn build<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
@@ -196,7 +197,7 @@ pub(crate) fn build<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
     Ok(new)
 }
 
-/// One node with `used` keys; cells beyond repeat the last.
+/// One node with `used` keys. The other cells repeat the last.
 #[inline(always)]
 pub(crate) fn node_of<K: Persistent, X: Persistent>(
     used: usize,
@@ -212,8 +213,8 @@ pub(crate) fn node_of<K: Persistent, X: Persistent>(
     }
 }
 
-/// A slice of nodes, if there is one with a key in it. No other is made but an empty bucket of a hash map; a
-/// damaged file may have a link to such a one somewhere else.
+/// The slice of nodes behind a link, if it has nodes. Only an empty bucket of a hash map is made without nodes, but in a
+/// damaged file a link in a tree may lead to such a slice.
 #[inline(always)]
 pub(crate) fn some<'a, K: Persistent, X: Persistent>(
     read: &impl Read<'a>,
@@ -222,8 +223,8 @@ pub(crate) fn some<'a, K: Persistent, X: Persistent>(
     read.get(slot).filter(|nodes| !nodes.is_empty())
 }
 
-/// What is wrong with a map in a file that open accepted: it checks each object by itself, and not what a map's
-/// objects say of each other.
+/// The error for a map that is damaged in a file that opening accepted. Opening checks each object by itself, not whether
+/// the objects of a map agree.
 #[cold]
 pub(crate) fn damaged<M: Medium, T>(tx: &Tx<'_, M>, at: &T, found: &str, expected: &str) -> Error {
     tx.damaged(std::ptr::from_ref(at).addr(), "a map", found, expected)

@@ -1,4 +1,4 @@
-//! [`Stored`]: what a map can hold as a key or a value, and how it lies in a node.
+//! [`Stored`]: what a map can hold as a key or a value, how it lies in a node, and how a link gets a new target.
 
 use crate::medium::Medium;
 use crate::persistent::require;
@@ -13,7 +13,7 @@ use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
 /// | `str` | in a block of its own, behind a [`Link`] |
 /// | `[T]` of such a `T`; `[u8]` above all | the same |
 ///
-/// Maps take keys and values by reference and answer references, `&K` and `&V`, whatever the type: a
+/// Maps take keys and values by reference and return references, `&K` and `&V`, whatever the type: a
 /// `BTreeMap<str, [u8]>` takes `&str` and `&[u8]`. What lies in the node is copied when the node is, at each
 /// insert into it. So a large value (from about 256 bytes on) is better stored as a slice, even of one element:
 /// then a node holds 8 bytes of it, and replacing the value copies nothing else. Above 4,096 bytes a key or a value is
@@ -50,11 +50,12 @@ use crate::{Link, No, Persistent, Pm, Read, Result, Target, Tx};
 )]
 pub trait Stored: Target + Layout + InCell {}
 
-/// How many bytes a key or a value in a node may have. Eight of each are put together on the stack: 64 KiB, which a
-/// thread with a small stack has too.
+/// The most bytes that a key or a value in a node may have. A node is put together on the stack, with eight of each: at
+/// most 64 KiB, for which a thread with a small stack has room too.
 const IN_NODE_MAX: usize = 4096;
 
-/// What lies in a node. Public because a map's struct is made of it, and named by nobody: its module is private.
+/// What lies in a node for a type. The trait is public because the fields of the maps have types made of it; nobody
+/// outside can name it, because its module is private.
 pub trait Layout {
     /// The value, or a link to it.
     type Cell: Persistent;
@@ -62,8 +63,9 @@ pub trait Layout {
 
 /// What a new cell is made from.
 pub(crate) enum Source<'t, 'n, T: InCell + ?Sized> {
-    /// A cell of a node that is being replaced. What it links to moves.
+    /// A cell of a node that is being replaced. What the cell links to moves to the new one.
     Old(&'t T::Cell),
+    /// A value of the caller's. It is copied into the region.
     New(&'n T),
 }
 
@@ -76,15 +78,16 @@ impl<T: InCell + ?Sized> Copy for Source<'_, '_, T> {}
 
 /// How a value lies in a node.
 pub(crate) trait InCell: Layout {
+    /// Whether the cell is a link to the value.
     const LINKED: bool;
 
-    /// The value; `None` if it was moved to another node meanwhile.
+    /// The value; `None` if the transaction has moved it to another node.
     fn view<'a>(read: &impl Read<'a>, cell: &'a Self::Cell) -> Option<&'a Self>;
 
-    /// The cell, as far as it needs no transaction: [`InCell::settle`] does the rest.
+    /// The new cell: the value itself, or a null link, to which [`InCell::settle`] then attaches the value.
     fn cell(source: Source<'_, '_, Self>) -> Self::Cell;
 
-    /// Attaches what the cell at `slot` in `parent` links to.
+    /// Attaches the value to the cell at `slot` in `parent`, if the cell is a link.
     fn settle<'t, M: Medium, P: Target + ?Sized>(
         tx: &Tx<'t, M>,
         parent: &mut Pm<'t, P, Dirty>,
@@ -92,11 +95,11 @@ pub(crate) trait InCell: Layout {
         source: Source<'t, '_, Self>,
     ) -> Result<()>;
 
-    /// Gives a published cell another value without a copy of its node; false if that can't be.
+    /// Replaces the value of a published cell without a copy of its node, if the cell is a link. Returns whether it is.
     fn replace<'t, M: Medium>(tx: &Tx<'t, M>, cell: &'t Self::Cell, new: &Self) -> Result<bool>;
 }
 
-/// Puts a new object in the place of the one behind `slot`, which is freed.
+/// Makes a link lead to a new object, and frees the old one.
 #[track_caller]
 pub(crate) fn swap<'t, M: Medium, T: Target + ?Sized>(
     tx: &Tx<'t, M>,
@@ -108,10 +111,10 @@ pub(crate) fn swap<'t, M: Medium, T: Target + ?Sized>(
     tx.free(old);
 }
 
-// Not recommended, so that the message is that of `Stored`, and not of the bound that failed.
+// `do_not_recommend`, so that the compiler shows the message of `Stored`, and not the bound that failed.
 #[diagnostic::do_not_recommend]
 impl<T: Persistent<Links = No> + Copy> Stored for T {}
-// Wider than `Stored`, so that a type that a map can't hold is complained about once.
+// For more types than `Stored`, so that a type that a map can't hold is one error, not two.
 impl<T: Persistent> Layout for T {
     type Cell = T;
 }
@@ -149,7 +152,7 @@ impl<T: Persistent<Links = No> + Copy> InCell for T {
     }
 }
 
-/// For what lies behind a link, made by `$alloc`.
+/// Implements the traits for a type whose values lie behind a link, allocated by `$alloc`.
 macro_rules! linked {
     ([$($generics:tt)*] $type:ty, $alloc:ident) => {
         #[diagnostic::do_not_recommend]

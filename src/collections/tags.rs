@@ -29,8 +29,8 @@ impl Tags {
         (self.0 >> (index * 8)) as u8
     }
 
-    /// The indices whose tag is `tag`, in ascending order. All of them, and now and then the one behind such an index
-    /// as well.
+    /// The indices whose tag is `tag`, all of them, in ascending order. Now and then the index after one of these is
+    /// there as well.
     ///
     /// After the exclusive or the bytes that match are zero. Subtracting one from each byte sets the highest bit of a
     /// zero byte, because it borrows; `!differ` drops the bytes that had that bit before. If bytes didn't borrow from

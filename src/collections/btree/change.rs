@@ -1,10 +1,12 @@
 //! How a [`BTreeMap`] changes: leaves and inner nodes are rebuilt, and one link is published.
 //!
-//! A change of a leaf that keeps its number of leaves is published into the parent's link. Another one is an
-//! *edit* of the parent: some neighbouring children give way to others. An edit that would make the parent too
-//! large, too small or empty is an edit of *its* parent, and so on to the root.
+//! A change that replaces one leaf by one leaf is published into the parent's link. Any other change of leaves is an
+//! *edit* of the parent: some neighbouring children are replaced by others. An edit that would make the parent too large,
+//! too small or empty is an edit of *its* parent, and so on up to the root.
 //!
-//! Where a node does not have what a tree's nodes have, the file is damaged, and the change answers so.
+//! A node that can't be a tree's shows that the file is damaged. The change then returns [`Error::Damaged`].
+//!
+//! [`Error::Damaged`]: crate::Error::Damaged
 
 use super::{BTreeMap, Child, ChildOf, INNER_CAPACITY, Inner, InnerOf, LeafOf, child_of, leaf_capacity};
 use crate::collections::node::{Nodes, WIDTH, build, damaged, node_of, search, some};
@@ -14,17 +16,17 @@ use crate::state::Flushed;
 use crate::{Link, Persistent, Pm, Result, Tx};
 use std::ops::Range;
 
-/// More levels than a tree can have that 2^60 changes have made: a level is added when the root is full.
+/// The most levels of a tree. A level is added when the root is full, so 2^60 changes don't make so many.
 const MAX_HEIGHT: usize = 24;
 
-/// Where a leaf hangs.
+/// A leaf, and the link to it: that of child `child` of `inner`.
 struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
     inner: &'t InnerOf<K, V>,
     child: usize,
     leaf: &'t LeafOf<K, V>,
 }
 
-/// The way to a leaf: the inner nodes from the root down, and which child was taken in each.
+/// The path to a leaf: the inner nodes from the root down, each with the index of the child that the path takes.
 struct Path<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
     steps: [(&'t InnerOf<K, V>, usize); MAX_HEIGHT],
     len: usize,
@@ -32,9 +34,11 @@ struct Path<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
 
 /// A child of an inner node that is being built.
 pub(super) enum Branch<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized> {
-    /// It moves.
+    /// A child of a node that is being replaced. It moves to the new one.
     Old(Source<'t, 'n, K>, &'t ChildOf<K, V>),
+    /// A new leaf, with its separator.
     Leaf(Source<'t, 'n, K>, Pm<'t, LeafOf<K, V>, Flushed>),
+    /// A new inner node, with its separator.
     Inner(Source<'t, 'n, K>, Pm<'t, InnerOf<K, V>, Flushed>),
 }
 
@@ -43,7 +47,7 @@ impl<'t, K: Stored + ?Sized, V: Stored + ?Sized> Path<'t, K, V> {
         Path { steps: [(&[], 0); MAX_HEIGHT], len: 0 }
     }
 
-    /// False if there is no room for it.
+    /// Adds a step. Returns false if the path has no room for it.
     fn push(&mut self, inner: &'t InnerOf<K, V>, child: usize) -> bool {
         let Some(step) = self.steps.get_mut(self.len) else { return false };
         *step = (inner, child);
@@ -57,7 +61,7 @@ impl<'t, K: Stored + ?Sized, V: Stored + ?Sized> Path<'t, K, V> {
         inner.item(child)
     }
 
-    /// Whether the leaf is the last of all.
+    /// Whether the leaf is the last of the tree.
     fn is_last(&self) -> bool {
         self.steps[..self.len].iter().all(|&(inner, child)| child + 1 == inner.count())
     }
@@ -81,10 +85,10 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         }
     }
 
-    /// The way to the leaf that `key` belongs to. The map is not empty.
+    /// The path to the leaf that `key` belongs to. The map must not be empty.
     ///
-    /// Few changes need it, and those search once more: a path is large, and to note it is to store much that waits
-    /// behind the flushes of the transaction before.
+    /// The few changes that need a path search a second time for it. Noting one in each search would cost more: a path is
+    /// large, and its stores would wait behind the flushes of the transaction before.
     fn path_to<'t, M: Medium>(
         &'t self,
         tx: &Tx<'t, M>,
@@ -148,7 +152,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let (inner, child) = path.steps[bottom];
         prefetch_headers(inner);
         if at == len && path.is_last() {
-            // In ascending order leaves stay full.
+            // Not split, so that leaves stay full when keys come in ascending order.
             let new = Branch::Leaf(Source::New(key), one_entry::<_, K, V>(tx, key, value)?);
             return self.edit(tx, &path, bottom, child + 1..child + 1, vec![new]);
         }
@@ -156,7 +160,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         let keys = |i| if i == at { Source::New(key) } else { Source::Old(leaf.key(old(i))) };
         let items = |i| if i == at { Source::New(value) } else { Source::Old(leaf.item(old(i))) };
         let half = (len + 1).div_ceil(2);
-        // A copy, of what is about to move.
+        // The separator is a copy of the right leaf's first key, which moves there.
         let separator = match keys(half) {
             Source::New(key) => Source::New(key),
             Source::Old(cell) => Source::New(key_of::<_, K>(tx, cell)?),
@@ -184,8 +188,8 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         Ok(value)
     }
 
-    /// Takes an entry out of a leaf that then is small: it goes if it has no other, and becomes one with a neighbour that
-    /// has room.
+    /// Takes an entry out of a leaf that is small without it. If that was the last entry, the leaf is removed; otherwise
+    /// it is merged with a neighbour that has room, if there is one.
     #[inline(never)]
     #[track_caller]
     fn take_out_of_small<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, key: &K) -> Result<Option<&'t V>> {
@@ -231,7 +235,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         Ok(value)
     }
 
-    /// Replaces `removed` children from index `at` on, of the path's node at `level`, with `added`.
+    /// Replaces these children of the path's node at `level` with `added`.
     #[track_caller]
     fn edit<'t, 'n, M: Medium>(
         &'t self,
@@ -265,7 +269,8 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
                 }
                 let others = old_branches::<K, V>(other);
                 let (mut all, mut second) = if left == own { (branches, others) } else { (others, branches) };
-                // The first key of a node counts as below every key: what divides the two is in the parent.
+                // The first separator of the second node is not used there (it counts as below every key) and may be out
+                // of date. In the merged node it is: it becomes the key that divides the two nodes in the parent.
                 *second[0].key_mut() = Source::New(key_of::<_, K>(tx, parent.key(right))?);
                 all.append(&mut second);
                 let merged = Branch::Inner(Source::Old(parent.key(left)), node(tx, all)?);
@@ -290,7 +295,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         }
         match (branches.len(), branches.pop()) {
             (_, None) => tx.free(tx.take(&self.root)),
-            // One node below is a root as good as this one.
+            // A root with one inner node as its only child is not needed: that node becomes the root.
             (1, Some(Branch::Inner(_, only))) => swap(tx, &self.root, only),
             (1, Some(Branch::Old(_, child))) if tx.get(&child.inner).is_some() => {
                 let old = tx.take(&self.root);
@@ -320,7 +325,7 @@ impl<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized> Branch<'t, 'n, K, V> {
     }
 }
 
-/// Begins to fetch what is read of each child that moves: how long it is. Nothing waits then for one after the other.
+/// Begins to fetch each child's header. To move a child is to read its length there, and the fetches run side by side.
 fn prefetch_headers<K: Persistent, V: Persistent>(inner: &Inner<K, V>) {
     for i in 0..inner.count() {
         inner.item(i).leaf.prefetch(0);
@@ -335,7 +340,7 @@ fn old_branches<'t, 'n, K: Stored + ?Sized, V: Stored + ?Sized>(
     (0..inner.count()).map(|i| Branch::Old(Source::Old(inner.key(i)), inner.item(i))).collect()
 }
 
-/// The pairs of neighbours that the child at `own` of `count` is one of.
+/// The pairs of neighbours, of `count` children, that include the child at `own`.
 fn siblings(count: usize, own: usize) -> impl Iterator<Item = (usize, usize)> {
     let with_next = (own + 1 < count).then_some((own, own + 1));
     let with_previous = own.checked_sub(1).map(|previous| (previous, own));
@@ -353,7 +358,7 @@ fn one_entry<'t, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
     Ok(tx.flush(new))
 }
 
-/// Two nodes of these branches; `key` is the separator of the first.
+/// Two inner nodes with these branches. `key` is the separator of the first, which is that of its first branch if `None`.
 fn halves<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
     tx: &Tx<'t, M>,
     mut left: Vec<Branch<'t, 'n, K, V>>,
@@ -362,7 +367,7 @@ fn halves<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
 where
     't: 'n,
 {
-    // In ascending order nodes stay nearly full.
+    // If the new branch is the last, keys may come in ascending order: the first node then stays nearly full.
     let ascending = matches!(left.last(), Some(Branch::Leaf(..) | Branch::Inner(..)));
     let right = left.split_off(if ascending { left.len() - WIDTH / 2 } else { left.len() / 2 });
     let copy = |source| match source {
@@ -373,7 +378,7 @@ where
     Ok([Branch::Inner(left_key, node(tx, left)?), Branch::Inner(right_key, node(tx, right)?)])
 }
 
-/// An inner node.
+/// A new inner node with these branches.
 #[track_caller]
 pub(super) fn node<'t, 'n, M: Medium, K: Stored + ?Sized, V: Stored + ?Sized>(
     tx: &Tx<'t, M>,

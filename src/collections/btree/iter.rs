@@ -1,9 +1,9 @@
 //! [`Iter`]: the entries of a range, from both ends.
 //!
-//! What is left lies between two bounds. Each end has a run of it: entries of one leaf, that are answered without
-//! another look at the tree or at the bounds. When a run is used up, the next leaf is found in the same parent.
-//! When that is used up, or something was moved away by the transaction that is read through, the tree is searched
-//! from the root for what lies within the bounds.
+//! The entries that are left lie between two bounds. Each end has a run of them: entries of one leaf, which are returned
+//! without another look at the tree or at the bounds. After a run comes the next leaf of the same parent. When the parent
+//! has no more, or the transaction that is read through has moved something away, the tree is searched from the root for
+//! what lies within the bounds.
 
 use super::{BTreeMap, Inner, InnerOf, LeafOf, child_of};
 use crate::collections::node::{Nodes, partition, some};
@@ -13,21 +13,23 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::{Bound, Range};
 
-/// The entries of a [`BTreeMap`] in order, as [`BTreeMap::iter`] and [`BTreeMap::range`] answer them.
+/// The entries of a [`BTreeMap`] in order, as [`BTreeMap::iter`] and [`BTreeMap::range`] return them.
 pub struct Iter<'r, 'a, R, K: Stored + ?Sized, V: Stored + ?Sized> {
     map: &'a BTreeMap<K, V>,
     read: &'r R,
-    /// What is left has keys from `low` to `high`.
+    /// The lower bound of the keys that are left.
     low: Bound<&'a K>,
+    /// Their upper bound.
     high: Bound<&'a K>,
-    /// The first of it, and the last; either may be empty. If both are in one leaf, one of them is.
+    /// The first entries that are left, if their leaf was searched for.
     front: Run<'a, K, V>,
+    /// The last entries that are left. Of two runs in one leaf one is empty: both ends take from the other.
     back: Run<'a, K, V>,
     /// Whether nothing is left.
     done: bool,
 }
 
-/// Entries of one leaf, and where it hangs.
+/// Some entries of one leaf, and which child of its parent the leaf is.
 struct Run<'a, K: Stored + ?Sized, V: Stored + ?Sized> {
     leaf: &'a LeafOf<K, V>,
     left: Range<usize>,
@@ -60,7 +62,8 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     pub(super) fn new(map: &'a BTreeMap<K, V>, read: &'r R, start: Bound<&K>, end: Bound<&K>) -> Self {
         let (low, high) = (Bound::Unbounded, Bound::Unbounded);
         let mut iter = Iter { map, read, low, high, front: Run::NONE, back: Run::NONE, done: false };
-        // The caller's bounds needn't live as long as the iterator: the keys of the first and last entry do.
+        // The caller's bounds needn't live as long as the iterator. So they are replaced by the keys of the first and the
+        // last entry, which do.
         if !matches!(start, Bound::Unbounded) {
             iter.bound(Front, start, end);
         }
@@ -70,7 +73,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         iter
     }
 
-    /// Finds the entry at one end.
+    /// Finds the entry at one end, and makes its key the bound.
     fn bound(&mut self, side: Side, start: Bound<&K>, end: Bound<&K>) {
         let found = self.descend(side, start, end).and_then(|run| Some((run.key(self.read, side)?, run)));
         match (found, side) {
@@ -86,11 +89,11 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         }
     }
 
-    /// The first or last entries within these bounds, as far as they lie in one leaf: searched from the root.
+    /// The first or the last entries within these bounds, as many as lie in one leaf. Searches from the root.
     fn descend(&self, side: Side, low: Bound<&K>, high: Bound<&K>) -> Option<Run<'a, K, V>> {
         let bound = if side == Front { low } else { high };
         let mut inner = some(self.read, &self.map.root)?;
-        // The last turn that can be taken to the other side.
+        // The deepest child beside the path, on the side to which the iterator goes on.
         let mut turn = None;
         loop {
             let child = match bound {
@@ -119,7 +122,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
                 None => inner = some(self.read, &inner.item(child).inner)?,
             }
         }
-        // All keys of that leaf lie before the range, or behind it: the next leaf's don't, if there are any.
+        // No key of that leaf is within the bounds. If any key is, the next leaf has it.
         let (mut inner, mut child) = turn?;
         loop {
             inner.item(child).prefetch();
@@ -149,14 +152,15 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         from..to
     }
 
-    /// The entries of the leaf beside the one that an end has used up, if it hangs in the same parent.
+    /// The entries of the leaf after the one that an end has used up, if it is a child of the same parent.
     #[inline]
     fn neighbour(&self, side: Side) -> Option<Run<'a, K, V>> {
         let Run { parent, child, .. } = if side == Front { &self.front } else { &self.back };
         let child = if side == Front { child + 1 } else { child.checked_sub(1)? };
         let leaf = some(self.read, &parent.get_item(child)?.leaf)?;
         prefetch_from(side, parent, child, 2);
-        // Most leaves are within the bounds as a whole. To the side that the end comes from all are.
+        // Most leaves lie within the bounds as a whole, which one comparison shows. The bound at the side from which the end
+        // comes needs none: the leaf lies beyond it.
         let is_within = match (side, self.low, self.high) {
             (Front, _, Bound::Unbounded) | (Back, Bound::Unbounded, _) => true,
             (Front, _, Bound::Included(high) | Bound::Excluded(high)) => {
@@ -170,8 +174,8 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         (!left.is_empty()).then_some(Run { leaf, left, parent, child })
     }
 
-    /// Whether a run lies beyond what was answered. It does, unless the keys' order is another than when they were
-    /// inserted: then the iterator ends, instead of going round for ever.
+    /// Whether a run lies beyond what was returned. It doesn't only if the keys' order has changed since they were
+    /// inserted. The iterator then ends, instead of running in a circle.
     #[inline]
     fn goes_on(&self, side: Side, run: &Run<'a, K, V>) -> bool {
         let ends = run.key(self.read, Front).zip(run.key(self.read, Back));
@@ -187,7 +191,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         })
     }
 
-    /// Gives an end that is used up its next entries; whether there are any.
+    /// Gives an end that is used up its next entries. Returns whether there are any.
     fn refill(&mut self, side: Side) -> bool {
         let run = self.neighbour(side).or_else(|| self.descend(side, self.low, self.high));
         let Some(mut run) = run.filter(|run| self.goes_on(side, run)) else {
@@ -197,10 +201,11 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         let other = if side == Front { &mut self.back } else { &mut self.front };
         if !other.left.is_empty() {
             if other.is_in(run.leaf) {
-                // The other end has this leaf already: it keeps it.
+                // The other end has the rest of this leaf already, and keeps it: `step` takes from there.
                 run.left = 0..0;
             } else {
-                // It may have an older copy of it, which the transaction has replaced: then it searches anew.
+                // The other end may have an older copy of this leaf, which the transaction has replaced. Its run then
+                // overlaps this one, and it searches anew.
                 let (near, far) = (run.key(self.read, opposite(side)), other.key(self.read, side));
                 let apart = near.zip(far).is_some_and(|(near, far)| match side {
                     Front => near < far,
@@ -250,7 +255,7 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
         }
     }
 
-    /// The next entry of an end, whose node was replaced meanwhile: both ends are searched for from the root.
+    /// The next entry of an end whose leaf was replaced meanwhile: both ends are searched for again, from the root.
     #[cold]
     fn entry_anew(&mut self, side: Side) -> Option<(&'a K, &'a V)> {
         (self.front, self.back) = (Run::NONE, Run::NONE);
@@ -263,8 +268,8 @@ impl<'r, 'a, R: Read<'a>, K: Stored + Ord + ?Sized, V: Stored + ?Sized> Iter<'r,
     }
 }
 
-/// Begins to fetch the leaf that is so many behind one, if it hangs in the same parent. Two are on their way while one is
-/// read: that takes about as long as fetching one.
+/// Begins to fetch the leaf that is `far` children beyond this one, if the parent has it. While one leaf is read, two are
+/// under way: reading takes about as long as fetching.
 #[inline(always)]
 fn prefetch_from<K: Persistent, V: Persistent>(side: Side, parent: &Inner<K, V>, child: usize, far: usize) {
     let at = if side == Front { child.checked_add(far) } else { child.checked_sub(far) };
@@ -273,6 +278,7 @@ fn prefetch_from<K: Persistent, V: Persistent>(side: Side, parent: &Inner<K, V>,
     }
 }
 
+/// The other side.
 fn opposite(side: Side) -> Side {
     if side == Front { Back } else { Front }
 }

@@ -1,6 +1,6 @@
 //! [`BTreeMap`]: an ordered map with copy-on-write nodes.
 //!
-//! A leaf is a slice of nodes with keys and values, an inner node one with separators and children. All leaves
+//! A leaf is a slice of [`Node`]s with keys and values; an inner node is one with separators and children. All leaves
 //! have the same depth. A key belongs to the last child whose separator is not above it; the first separator
 //! of an inner node counts as below every key.
 //!
@@ -52,7 +52,7 @@ type LeafOf<K, V> = Leaf<<K as Layout>::Cell, <V as Layout>::Cell>;
 type InnerOf<K, V> = Inner<<K as Layout>::Cell, <V as Layout>::Cell>;
 type ChildOf<K, V> = Child<<K as Layout>::Cell, <V as Layout>::Cell>;
 
-/// What an inner node leads to: one of the two is null.
+/// A child of an inner node. One of the two links is null.
 #[derive(Persistent)]
 #[repr(C)]
 pub struct Child<K, V> {
@@ -61,14 +61,14 @@ pub struct Child<K, V> {
 }
 
 impl<K: Persistent, V: Persistent> Child<K, V> {
-    /// Begins to fetch the node. All of it: which line is needed next would be known when another has come.
+    /// Begins to fetch the whole node: which of its lines is needed is known only when another has arrived.
     #[inline(always)]
     fn prefetch(&self) {
         self.prefetch_leaf();
         self.inner.prefetch(fetched(INNER_CAPACITY / WIDTH * size_of::<Node<K, Child<K, V>>>()));
     }
 
-    /// Begins to fetch the node if it is a leaf.
+    /// Begins to fetch the node, if it is a leaf.
     #[inline(always)]
     fn prefetch_leaf(&self) {
         let node = size_of::<Node<K, V>>();
@@ -86,8 +86,8 @@ impl<K: Persistent, V: Persistent> Child<K, V> {
 /// | reads | 0 | 0 |
 ///
 /// Reads are given what they read through: a transaction shows its own changes, and
-/// [`Committed`](crate::Committed) what is committed. References that they answer live as long as the borrow of
-/// the map, in a transaction until its end: so `insert` and `remove` can answer a reference to the old value.
+/// [`Committed`](crate::Committed) what is committed. References that they return live as long as the borrow of
+/// the map, in a transaction until its end: so `insert` and `remove` can return a reference to the old value.
 ///
 /// Keys whose `Ord` is no order, or changes, give what they give in std: wrong answers, panics, iterators that don't
 /// end. The region stays valid whatever they do.
@@ -312,7 +312,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         Iter::new(self, read, bounds.start_bound(), bounds.end_bound())
     }
 
-    /// Gives `key` this value; answers the old one.
+    /// Gives `key` this value; returns the old one.
     ///
     /// It is durable when the transaction has committed.
     ///
@@ -337,9 +337,9 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         self.put(tx, key, value)
     }
 
-    /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    /// Gives `key` the value that `value` makes of the old one; returns the old one.
     ///
-    /// The closure may change this map too. What it does to `key` itself is overwritten, and answered as the old
+    /// The closure may change this map too. What it does to `key` itself is overwritten, and returned as the old
     /// value.
     ///
     /// ```
@@ -365,12 +365,12 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
         key: &K,
         value: impl FnOnce(Option<&'t V>) -> B,
     ) -> Result<Option<&'t V>> {
-        // Searched again afterwards: what the closure and the value do may change this map too.
+        // `put` searches again, because the closure, and `borrow`, may have changed this map.
         let value = value(self.get(tx, key));
         self.put(tx, key, value.borrow())
     }
 
-    /// Takes out `key` and its value, and answers the value.
+    /// Takes out `key` and its value, and returns the value.
     ///
     /// ```
     /// # use indelible::{collections::BTreeMap, Region};

@@ -72,7 +72,7 @@ impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     }
 }
 
-/// How much of a node is used at first.
+/// How many entries of this capacity `rebuild` fills: seven in eight.
 const fn filled(capacity: usize) -> usize {
     capacity - capacity / 8
 }

@@ -7,7 +7,7 @@ use crate::state::Flushed;
 use crate::{Link, Pm, Result, Tx, medium::Medium};
 use zerocopy::{Immutable, IntoBytes};
 
-/// A bucket that is being changed.
+/// The bucket that a change is in, with its number and the link to it.
 struct Place<'t, K: Stored + ?Sized, V: Stored + ?Sized> {
     number: usize,
     slot: &'t Link<BucketOf<K, V>>,
@@ -62,7 +62,8 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let Some((_, slot, bucket)) = self.bucket(tx, hash) else { return Ok(None) };
         let Some(at) = find::<K, V>(tx, bucket, key, hash) else { return Ok(None) };
         let value = V::view(tx, bucket.item(at));
-        // The last takes its place. A bucket without entries stays, so that its parent's are not looked for.
+        // The last entry takes the place of the removed one. A bucket stays when it has no entries left: without it its
+        // keys would belong to its parent.
         let last = bucket.count() - 1;
         let old = |i: usize| if i == at { last } else { i };
         let keys = |i| Source::Old(bucket.key(old(i)));
@@ -72,11 +73,11 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         Ok(value)
     }
 
-    /// Whether half of the newest buckets are there, as far as a sample tells. Where they are not, it is not the
-    /// number of entries that makes a bucket long, but hashes that end alike, and a larger map would not help.
+    /// Whether at least half of the newest buckets exist, as far as a sample shows. If fewer do, buckets are not long
+    /// because there are many entries, but because hashes end alike, and a larger map would not help.
     fn is_dense<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, depth: usize) -> bool {
         let Some(slots) = tx.get(&self.segments[depth]) else { return false };
-        // So many that an entry can't pay for more than 256 bytes of links.
+        // Of a segment up to 2,048 links at most 63 are read, of a larger one every 64th.
         let step = (slots.len() / 32).clamp(1, 64);
         let (mut there, mut all) = (0, 0);
         for slot in slots.iter().step_by(step) {
@@ -86,7 +87,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         2 * there >= all
     }
 
-    /// The first level that a bucket has not split at; the map's depth if there is none left.
+    /// The first level at which a bucket has not split; the map's depth if it has split at each.
     fn level<'t, M: Medium>(&'t self, tx: &Tx<'t, M>, number: usize) -> usize {
         let depth = self.depth(tx);
         let is_there = |level: &usize| {
@@ -96,7 +97,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         (bits(number)..depth).find(|level| !is_there(level)).unwrap_or(depth)
     }
 
-    /// Splits a bucket at this level, with one entry more. The map grows if it has no such level.
+    /// Splits a bucket at this level, and adds one entry. If the map's depth is this level, the map grows.
     fn split<'t, M: Medium>(
         &'t self,
         tx: &Tx<'t, M>,
@@ -106,7 +107,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     ) -> Result<()> {
         let &Place { number, slot, bucket } = place;
         let twin = self.slot(tx, number + (1 << level));
-        // A level that no bucket has split at has no segment yet, and every other has.
+        // Levels below the depth have a segment. The one at the depth has none: no bucket has split there.
         let is_damaged = match twin {
             Some(_) => level >= self.depth(tx),
             None => tx.get(&self.segments[level + 1]).is_some(),

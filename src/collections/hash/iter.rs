@@ -6,7 +6,7 @@ use crate::collections::node::Nodes;
 use crate::collections::stored::Stored;
 use std::fmt;
 
-/// The entries of a [`HashMap`], as [`HashMap::iter`] answers them.
+/// The entries of a [`HashMap`], as [`HashMap::iter`] returns them.
 pub struct Iter<'r, 'a, R, K: Stored + ?Sized, V: Stored + ?Sized> {
     read: &'r R,
     segments: &'a [crate::Link<[SlotOf<K, V>]>],
@@ -29,7 +29,7 @@ impl<'a, R: Read<'a>, K: Stored + ?Sized, V: Stored + ?Sized> Iterator for Iter<
             while self.index < self.bucket.count() {
                 let index = self.index;
                 self.index += 1;
-                // Both are there, unless they were moved meanwhile.
+                // Either is missing only if the transaction has moved it meanwhile.
                 let key = K::view(self.read, self.bucket.key(index));
                 let value = V::view(self.read, self.bucket.item(index));
                 if let Some(entry) = key.zip(value) {

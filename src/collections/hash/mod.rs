@@ -23,15 +23,15 @@ use std::hash::{BuildHasher, RandomState};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerocopy::{Immutable, IntoBytes};
 
-/// Entries that have hashes in common.
+/// A bucket: entries whose hashes end in the same bits.
 type BucketOf<K, V> = [Node<<K as Layout>::Cell, <V as Layout>::Cell>];
-/// A bucket, or null where it has not split off yet.
+/// A link to a bucket; null if the bucket has not split off yet.
 type SlotOf<K, V> = Link<BucketOf<K, V>>;
 
-/// Segments that a map can have; so many buckets fit into no region.
+/// The most segments that a map can have. No region has room for so many buckets.
 const SEGMENTS: usize = 40;
-/// A bucket with more entries splits, or makes the map grow if there is no level to split into and half of the
-/// others have split as far.
+/// The entries from which on a bucket splits even if the map must grow for it. The map grows only if at least half of
+/// the newest buckets are there (`is_dense`).
 const MAX_BUCKET: usize = 3 * WIDTH;
 
 /// A hash map from `K` to `V`; 336 bytes in its owner.
@@ -78,7 +78,7 @@ const MAX_BUCKET: usize = 3 * WIDTH;
 #[repr(C)]
 pub struct HashMap<K: Stored + ?Sized, V: Stored + ?Sized> {
     seed: u64,
-    /// Bits of a hash that can matter.
+    /// How many bits of a hash number a bucket.
     depth: Word<u64>,
     segments: [Link<[SlotOf<K, V>]>; SEGMENTS],
 }
@@ -183,7 +183,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
         Iter::new(self, read)
     }
 
-    /// All buckets that are there.
+    /// All buckets that exist.
     fn buckets<'r, 'a, R: Read<'a>>(&'a self, read: &'r R) -> impl Iterator<Item = &'a BucketOf<K, V>> + 'r
     where
         'a: 'r,
@@ -192,14 +192,14 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> HashMap<K, V> {
         slots.filter_map(|slot| read.get(slot))
     }
 
-    /// Bits of a hash that number its bucket. More than there are segments do no harm: a bucket that isn't there
-    /// gives way to its parent.
+    /// How many bits of a hash number its bucket. A damaged file may say more than it has segments for. That does no
+    /// harm, because a search goes on to the parent of a bucket that doesn't exist.
     #[inline(always)]
     fn depth<'a>(&'a self, read: &impl Read<'a>) -> usize {
         (read.load(&self.depth) as usize).min(SEGMENTS - 1)
     }
 
-    /// The link to a bucket of a segment that exists.
+    /// The link to a bucket; `None` if its segment doesn't exist.
     #[inline(always)]
     fn slot<'a>(&'a self, read: &impl Read<'a>, bucket: usize) -> Option<&'a SlotOf<K, V>> {
         let segment = bits(bucket);
@@ -251,7 +251,7 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         self.bucket(read, hash).is_some_and(|(_, _, bucket)| find::<K, V>(read, bucket, key, hash).is_some())
     }
 
-    /// Gives `key` this value; answers the old one, which can be read until the transaction ends.
+    /// Gives `key` this value; returns the old one, which can be read until the transaction ends.
     ///
     /// It is durable when the transaction has committed.
     ///
@@ -276,9 +276,9 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         self.put(tx, key, value)
     }
 
-    /// Gives `key` the value that `value` makes of the old one; answers the old one.
+    /// Gives `key` the value that `value` makes of the old one; returns the old one.
     ///
-    /// The closure may change this map too. What it does to `key` itself is overwritten, and answered as the old
+    /// The closure may change this map too. What it does to `key` itself is overwritten, and returned as the old
     /// value.
     ///
     /// ```
@@ -304,12 +304,12 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         key: &K,
         value: impl FnOnce(Option<&'t V>) -> B,
     ) -> Result<Option<&'t V>> {
-        // Searched again afterwards: what the closure and the value do may change this map too.
+        // `put` searches again, because the closure, and `borrow`, may have changed this map.
         let value = value(self.get(tx, key));
         self.put(tx, key, value.borrow())
     }
 
-    /// Takes out `key` and its value, and answers the value.
+    /// Takes out `key` and its value, and returns the value.
     ///
     /// # Errors
     ///
@@ -346,7 +346,8 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
         let mut number = (hash & ((1 << self.depth(read)) - 1)) as usize;
         loop {
             let bucket = self.slot(read, number).and_then(|slot| {
-                // All of the first node: most keys are there, and which line has theirs is known when the first has come.
+                // The whole first node, where most keys are: which of its lines has the key is known only when the
+                // first has arrived.
                 slot.prefetch(fetched(size_of::<Node<K::Cell, V::Cell>>()));
                 Some((slot, read.get(slot)?))
             });
@@ -359,13 +360,13 @@ impl<K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized> HashMap<K, 
     }
 }
 
-/// Bits of a number up to its highest that is set.
+/// How many bits a number has, without leading zeros.
 #[inline(always)]
 fn bits(number: usize) -> usize {
     (usize::BITS - number.leading_zeros()) as usize
 }
 
-/// The byte of a hash that a node keeps: not one that numbers buckets.
+/// The byte of a hash that a node keeps: the highest, because the lowest bits number the bucket and are alike in it.
 #[inline(always)]
 fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8
@@ -379,7 +380,7 @@ fn find<'a, K: Stored + IntoBytes + Immutable + ?Sized, V: Stored + ?Sized>(
     key: &K,
     hash: u64,
 ) -> Option<usize> {
-    // Node by node: the count of all is in the last, which would be one more cache line to wait for.
+    // Node by node. To count all entries first would be to wait for one more cache line, in the last node.
     for (number, node) in bucket.chunks(1).enumerate() {
         let mut matches = node.tags(0).matching(tag(hash));
         while let Some(index) = matches.first() {
