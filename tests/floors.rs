@@ -51,7 +51,7 @@ impl Crate {
                     }
                     // The longest beginning that is a file: what is behind it is an item.
                     let files = named.into_iter().map(|mut path| {
-                        while !modules.contains(&path.join("::")) {
+                        while !path.is_empty() && !modules.contains(&path.join("::")) {
                             path.pop();
                         }
                         path.join("::")
@@ -68,7 +68,7 @@ impl Crate {
         let inside = |one: &str, other: &str| {
             one.is_empty() || other.strip_prefix(one).is_some_and(|rest| rest.starts_with("::"))
         };
-        let uses = |one: &str, other: &str| self.0[one].contains(other);
+        let uses = |one: &str, other: &str| self.0.get(one).is_some_and(|used| used.contains(other));
         let pairs = self
             .0
             .iter()
