@@ -12,6 +12,8 @@
 //!   one that was never written whole, which is what its checksum is for;
 //! - everything else: as committed.
 //!
+//! In a short run there are fewer values for each byte, and fewer lengths.
+//!
 //! No outcome is a panic, and a file that is refused keeps every byte. The table of outcomes is printed:
 //! `cargo test --test flips -- --nocapture`.
 
@@ -19,6 +21,7 @@ use indelible::medium::{MemoryFileSystem, PageCache};
 use indelible::{Error, Link, Options, Persistent, Region, Result, Word};
 use indelible_test_support::folder;
 use indelible_test_support::image::{self, Image};
+use indelible_test_support::long::{is_long, short_or};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -478,13 +481,13 @@ impl Variant {
                 continue;
             }
             let mut values: Vec<u8> = match part {
-                Part::Header | Part::Retired | Part::Slots => (0..=255).collect(),
+                Part::Header | Part::Retired | Part::Slots if is_long() => (0..=255).collect(),
                 _ => {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     let flips = [0, 7, 2, 5, 1, 3, 4, 6].map(|bit| byte ^ 1 << bit);
                     let mut values = Vec::new();
                     for value in [0, 0xff, random.to_be_bytes()[0]].into_iter().chain(flips) {
-                        if value != byte && !values.contains(&value) && values.len() < 8 {
+                        if value != byte && !values.contains(&value) && values.len() < short_or(2, 8) {
                             values.push(value);
                         }
                     }
@@ -492,7 +495,7 @@ impl Variant {
                 }
             };
             values.retain(|&value| value != byte);
-            assert!(values.len() >= 8, "{values:?} for {byte}");
+            assert!(values.len() >= short_or(2, 8), "{values:?} for {byte}");
             for value in values {
                 damaged[at] = value;
                 file.write_all_at(&damaged[at..=at], at as u64).expect("ours");
@@ -507,7 +510,7 @@ impl Variant {
             }
             damaged[at] = byte;
         }
-        for len in range.step_by(8) {
+        for len in range.step_by(short_or(64, 8)) {
             let cut = &self.image.0[..len];
             self.image.write(path);
             file.set_len(len as u64).expect("ours");
@@ -602,7 +605,7 @@ fn every_byte_is_protected_or_shows_its_change_in_its_own_field() {
         }
         let cases: usize = table.values().sum();
         println!("  {cases} cases");
-        assert!(cases > 80_000);
+        assert!(cases > short_or(10_000, 80_000));
         for part in [Part::Header, Part::Schema, Part::BlockHeader, Part::Link, Part::Word, Part::Checked] {
             assert!(table[&(part, Outcome::Refused)] > 0);
         }

@@ -4,6 +4,7 @@
 use indelible::collections::{BTreeMap, HashMap, Log};
 use indelible::medium::Emulated;
 use indelible::{Error, Link, Options, Persistent, Region, Result, Tx, Word};
+use indelible_test_support::long::short_or;
 
 type Of<R> = Region<R, Emulated>;
 
@@ -38,7 +39,9 @@ maps! {
 }
 
 /// The sizes, in pages.
-const SIZES: std::ops::Range<u64> = 64..164;
+fn sizes() -> impl Iterator<Item = u64> {
+    (64..164).step_by(short_or(7, 1))
+}
 
 fn is_full<T>(result: &Result<T>) -> bool {
     match result {
@@ -100,7 +103,7 @@ fn empties<R: Map>(region: &mut Of<R>, keys: &[u64], what: &str) {
 
 /// At each size, the oldest first and in a random order.
 fn all_can_be_removed<R: Map>(scattered: bool) {
-    for pages in SIZES {
+    for pages in sizes() {
         let (mut region, keys) = full::<R>(pages, scattered);
         empties(&mut region, &keys, &format!("{pages} pages, oldest first"));
         if !pages.is_multiple_of(5) {
@@ -115,7 +118,7 @@ fn all_can_be_removed<R: Map>(scattered: bool) {
 
 /// Like a cache that removes its oldest entries when it is full. It never stands still.
 fn expires<R: Map>() {
-    for pages in SIZES.step_by(9) {
+    for pages in (64..164).step_by(short_or(27, 9)) {
         let (mut region, keys) = full::<R>(pages, false);
         let (mut oldest, mut newest) = (0, keys.len() as u64);
         for _ in 0..2 * keys.len() {
@@ -193,7 +196,7 @@ fn fill(region: &mut Of<Shelf>) -> u64 {
 
 #[test]
 fn in_a_full_region_objects_are_rewritten_and_logs_get_smaller_but_not_larger() {
-    for pages in SIZES {
+    for pages in sizes() {
         let mut region = shelf(pages);
         let count = fill(&mut region);
         for round in 0..20 {

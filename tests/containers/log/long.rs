@@ -1,10 +1,12 @@
-//! Millions of operations beside a `VecDeque`, the same ones each time: `INDELIBLE_LOG_OPERATIONS` says how many
-//! instead of two million.
+//! Very many operations beside a `VecDeque`, the same ones each time: two million in a long run, or as many as
+//! `INDELIBLE_LOG_OPERATIONS` says.
 
 use indelible::collections::Log;
 use indelible::medium::{MemoryFileSystem, PageCache};
 use indelible::{Error, Options, Persistent, Region, Result, Tx};
-use indelible_test_support::{chance::Chance, folder};
+use indelible_test_support::chance::Chance;
+use indelible_test_support::folder;
+use indelible_test_support::long::{number, short_or};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -177,8 +179,7 @@ fn open(path: &Path) -> Made {
 
 #[test]
 fn millions_of_operations() {
-    let wanted = std::env::var("INDELIBLE_LOG_OPERATIONS")
-        .map_or(2_000_000, |wanted| wanted.parse().expect("INDELIBLE_LOG_OPERATIONS is a number"));
+    let wanted = number("INDELIBLE_LOG_OPERATIONS", short_or(200_000, 2_000_000));
     let folder = folder::in_memory();
     let path = folder.path().join("log");
     // SAFETY: as above.

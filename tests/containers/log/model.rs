@@ -4,6 +4,7 @@
 use indelible::collections::Log;
 use indelible::medium::PageCache;
 use indelible::{Error, Options, Persistent, Region, Word};
+use indelible_test_support::long::short_or;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -187,7 +188,7 @@ fn options() -> Options {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: short_or(60, 300), ..ProptestConfig::default() })]
 
     #[test]
     fn it_is_a_queue_that_survives(

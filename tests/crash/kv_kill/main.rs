@@ -1,10 +1,7 @@
 //! `examples/kv.rs` as a child process: a load that is killed with SIGKILL at random moments goes on behind what
 //! is durable, and in the end every line is there.
-//!
-//! `INDELIBLE_KV_LINES=100000` makes the text as long as CI wants it.
 
-use indelible_test_support::chance::Chance;
-use indelible_test_support::example::example;
+use indelible_test_support::{chance::Chance, example::example, long::short_or};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -60,7 +57,7 @@ fn lines(count: usize) -> Vec<String> {
 
 #[test]
 fn a_load_that_is_killed_ten_times_has_every_line() {
-    let count = std::env::var("INDELIBLE_KV_LINES").map_or(20_000, |lines| lines.parse().unwrap());
+    let count = short_or(5_000, 100_000);
     let folder = tempfile::tempdir().unwrap();
     let (db, input) = (folder.path().join("db"), folder.path().join("input"));
     let lines = lines(count);

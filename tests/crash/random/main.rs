@@ -14,6 +14,7 @@ mod shrink;
 mod state;
 mod stored;
 
+use indelible_test_support::long::{number, short_or};
 use program::Program;
 use std::fmt::Write;
 use std::num::NonZero;
@@ -22,18 +23,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-/// Programs of an ordinary run, which takes some seconds.
-const PROGRAMS: u64 = 2_000;
-
 /// Programs of one run that are made shorter; one fault has many.
 const SHRUNK: usize = 3;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    match std::env::var(name) {
-        Err(_) => otherwise,
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
-    }
-}
 
 fn told(seed: u64, program: &Program, message: &str) -> String {
     let mut text = String::new();
@@ -63,7 +54,7 @@ fn told(seed: u64, program: &Program, message: &str) -> String {
 fn random_programs_are_failure_atomic() {
     let began = Instant::now();
     let first = number("INDELIBLE_RANDOM_SEED", 1);
-    let programs = number("INDELIBLE_RANDOM_PROGRAMS", PROGRAMS);
+    let programs = number("INDELIBLE_RANDOM_PROGRAMS", short_or(500, 2_000));
     let (next, images) = (AtomicU64::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
     let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
