@@ -53,8 +53,8 @@ fn told(seed: u64, program: &Program, message: &str) -> String {
 #[test]
 fn random_programs_are_failure_atomic() {
     let began = Instant::now();
-    let first = number("INDELIBLE_RANDOM_SEED", 1);
-    let programs = number("INDELIBLE_RANDOM_PROGRAMS", short_or(500, 2_000));
+    let first = number("INDELIBLE_RANDOM_SEED", 1_u64);
+    let programs = number("INDELIBLE_RANDOM_PROGRAMS", short_or(500, 2_000_u64));
     let (next, images) = (AtomicU64::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
     let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
