@@ -3,7 +3,7 @@
 //! through the public interface, changed by transactions, closed, opened again and compared.
 #![no_main]
 
-#[path = "../../tests/errors/image.rs"]
+#[path = "../../tests/support/src/image.rs"]
 #[allow(dead_code)]
 mod image;
 

@@ -348,7 +348,7 @@ impl Heap {
 /// up to 16 pages, a sixteenth if that is more, and no more than 16 MiB.
 ///
 /// In a full heap each size class that a removal copies into may need a page of its own, before the pages that it
-/// copies from are empty: `tests/full.rs` finds out whether these are enough.
+/// copies from are empty: `tests/containers/collections/full.rs` finds out whether these are enough.
 fn reserve(len: usize) -> usize {
     let pages = len / PAGE;
     (pages / 6).min(16).max(pages / 16).min(4096)

@@ -35,7 +35,7 @@ impl Pending {
     }
 
     /// Adds a change if that takes a few instructions only: the offset is the highest, and there is memory for it.
-    /// The explorer, which wants to know where changes come from, takes the other way always; `tests/attack/words.rs`
+    /// The explorer, which wants to know where changes come from, takes the other way always; `tests/api/attack/words.rs`
     /// takes this one.
     #[inline(always)]
     #[must_use]

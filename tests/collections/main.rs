@@ -1,9 +1,0 @@
-//! `indelible::collections`, against std's as models; in every crash image; and what each change costs.
-
-mod btree;
-mod costs;
-mod damage;
-mod hash;
-mod long;
-mod power;
-mod support;

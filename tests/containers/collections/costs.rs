@@ -1,0 +1,128 @@
+//! What each change costs, in fences and flushed lines.
+
+use indelible::collections::{BTreeMap, HashMap};
+use indelible::power::{self, Recorder};
+use indelible::{Committed, Persistent, Region};
+use indelible_test_support::costs::cost;
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Root {
+    tree: BTreeMap<u64, [u8; 100]>,
+    text: BTreeMap<str, [u8]>,
+    hash: HashMap<u64, [u8; 100]>,
+}
+
+fn region() -> Region<Root, Recorder> {
+    let root = Root { tree: BTreeMap::new(), text: BTreeMap::new(), hash: HashMap::with_seed(3) };
+    power::region(1 << 24, root).unwrap()
+}
+
+#[test]
+fn an_insert_into_a_tree_takes_two_fences_whatever_the_height() {
+    for size in [0, 1, 7, 8, 100, 1000, 5000] {
+        let mut region = region();
+        region.transact(|tx, root| root.tree.rebuild(tx, (0..size).map(|n| (2 * n, [1; 100])))).unwrap();
+        let mut most = (0, 0);
+        // Side by side, so that leaves split, and then what is above them.
+        for n in 0..80 {
+            let key = ((size + 2 * n) % (2 * size + 1)) | 1;
+            let costs = cost(&mut region, |tx, root| root.tree.insert(tx, &key, &[2; 100]).map(drop));
+            assert_eq!(costs.0, 2, "{size} entries, insert {n}: {costs:?}");
+            most = most.max(costs);
+        }
+        let update = cost(&mut region, |tx, root| root.tree.insert(tx, &1, &[3; 100]).map(drop));
+        let remove = cost(&mut region, |tx, root| root.tree.remove(tx, &1).map(drop));
+        println!("{size:>5}: insert at most {most:?}, replace {update:?}, remove {remove:?}");
+        assert_eq!((update.0, remove.0 <= 2), (2, true));
+    }
+}
+
+#[test]
+fn a_leaf_is_flushed_and_one_link() {
+    let mut region = region();
+    region.transact(|tx, root| root.tree.rebuild(tx, (0..1001).map(|n| (2 * n, [1; 100])))).unwrap();
+    // 16 bytes of header, 16 + 8 * (8 + 100) of a node: 14 lines, and the link's.
+    let insert = cost(&mut region, |tx, root| root.tree.insert(tx, &503, &[2; 100]).map(drop));
+    assert_eq!(insert, (2, 15));
+    let replace = cost(&mut region, |tx, root| root.tree.insert(tx, &503, &[3; 100]).map(drop));
+    assert_eq!(replace, (2, 15));
+    let nothing = cost(&mut region, |tx, root| root.tree.remove(tx, &505).map(drop));
+    assert_eq!(nothing, (0, 0));
+    assert_eq!(
+        cost(&mut region, |tx, root| {
+            root.tree.clear(tx);
+            Ok(())
+        }),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_leaf_that_has_become_small_is_not_merged_with_one_that_is_nearly_full() {
+    let mut region = region();
+    // Two leaves of seven.
+    region.transact(|tx, root| root.tree.rebuild(tx, (0..14).map(|n| (n, [1; 100])))).unwrap();
+    for key in 0..5 {
+        let remove = cost(&mut region, |tx, root| root.tree.remove(tx, &key).map(drop));
+        assert_eq!(remove, (2, 15));
+    }
+    for key in 5..14 {
+        let replace = cost(&mut region, |tx, root| root.tree.insert(tx, &key, &[2; 100]).map(drop));
+        assert_eq!(replace, (2, 15), "of key {key}");
+    }
+}
+
+#[test]
+fn a_value_behind_a_link_is_replaced_without_its_leaf() {
+    let mut region = region();
+    let keys: Vec<String> = (0..500).map(|n| format!("{n:05}")).collect();
+    region
+        .transact(|tx, root| root.text.rebuild(tx, keys.iter().map(|key| (&**key, vec![1_u8; 32]))))
+        .unwrap();
+    let replace = cost(&mut region, |tx, root| root.text.insert(tx, "00123", &[2; 40]).map(drop));
+    assert_eq!(replace, (2, 2), "the value's line, the link's");
+    let insert = cost(&mut region, |tx, root| root.text.insert(tx, "001235", &[2; 40]).map(drop));
+    assert_eq!(insert.0, 2);
+}
+
+#[test]
+fn many_changes_in_one_transaction_share_the_fences() {
+    let mut region = region();
+    region.transact(|tx, root| root.tree.rebuild(tx, (0..1000).map(|n| (2 * n, [1; 100])))).unwrap();
+    let costs = cost(&mut region, |tx, root| {
+        for n in 0..100 {
+            root.tree.insert(tx, &(n * 20 + 1), &[2; 100])?;
+            root.hash.insert(tx, &n, &[2; 100])?;
+        }
+        root.tree.remove(tx, &0).map(drop)
+    });
+    // The words in blocks of this transaction take a fence of their own.
+    assert!(costs.0 <= 3, "{costs:?}");
+    let build = cost(&mut region, |tx, root| root.tree.rebuild(tx, (0..1000).map(|n| (n, [1; 100]))));
+    assert_eq!(build.0, 2, "one publication for any number");
+}
+
+#[test]
+fn an_insert_into_a_hash_map_takes_two_fences_also_when_it_grows() {
+    let mut region = region();
+    let (mut least, mut most) = (usize::MAX, 0);
+    for n in 0..2000_u64 {
+        let costs = cost(&mut region, |tx, root| root.hash.insert(tx, &n, &[2; 100]).map(drop));
+        assert_eq!(costs.0, 2, "insert {n}: {costs:?}");
+        (least, most) = (least.min(costs.1), most.max(costs.1));
+    }
+    println!("lines per insert: {least} to {most}");
+    assert_eq!(region.root().hash.len(&Committed), 2000);
+    let replace = cost(&mut region, |tx, root| root.hash.insert(tx, &5, &[3; 100]).map(drop));
+    let remove = cost(&mut region, |tx, root| root.hash.remove(tx, &5).map(drop));
+    assert_eq!((replace.0, remove.0), (2, 2));
+    assert_eq!(
+        cost(&mut region, |tx, root| {
+            root.hash.clear(tx);
+            Ok(())
+        })
+        .0,
+        1
+    );
+}
