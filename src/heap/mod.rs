@@ -337,10 +337,6 @@ impl Heap {
             let start = index * PAGE + slot * len;
             each(start..start + len);
         }
-        // What the slots leave over at the end of the page belongs to nobody.
-        if tail(class) > 0 {
-            each((index + 1) * PAGE - tail(class)..(index + 1) * PAGE);
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -65,6 +65,9 @@ proptest! {
                     heap = rebuild.finish();
                 }
             }
+            let mut free = 0;
+            heap.free_ranges(|range| free += range.len());
+            prop_assert_eq!(free, heap.free_bytes());
         }
         for (at, (size, align)) in live {
             heap.free(at, size, align);
@@ -94,6 +97,7 @@ fn an_object_without_size_owns_a_word_at_any_alignment() {
         let at = heap.allocate(0, align).unwrap();
         let footprint = Footprint::of(at, 0, align).unwrap();
         assert!(footprint.range().contains(&(at + 7)), "alignment {align}");
+        (0..5).for_each(|_| assert!(heap.allocate(0, align).is_some_and(|at| at.is_multiple_of(align))));
     }
 }
 
@@ -210,4 +214,169 @@ fn a_heap_that_grew_keeps_back_as_much_as_one_that_was_made_so() {
         low += usize::from(made.is_low());
     }
     assert!(low > 10, "{low} allocations from what is kept back");
+}
+
+/// An object that fills so many bytes of units.
+fn fill(heap: &mut Heap, bytes: usize) -> usize {
+    heap.allocate(bytes - HEADER, 16).expect("room")
+}
+
+fn footprint(at: usize, bytes: usize) -> Footprint {
+    Footprint::of(at, bytes - HEADER, 16).expect("it came from a heap")
+}
+
+#[test]
+fn a_heap_is_low_when_it_has_fewer_pages_than_its_reserve() {
+    let mut heap = Heap::new(PAGE..61 * PAGE);
+    assert_eq!(heap.reserve, 10);
+    (0..50).for_each(|_| drop(fill(&mut heap, PAGE)));
+    assert_eq!((heap.is_low(), heap.missing()), (false, 0));
+    // A page that is kept back for slots counts too.
+    let slot = heap.allocate(40, 8).expect("room");
+    assert_eq!((heap.is_low(), heap.missing()), (true, PAGE));
+    heap.free(slot, 40, 8);
+    assert_eq!((heap.empty.len(), heap.is_low(), heap.missing()), (1, false, 0));
+    (0..2).for_each(|_| drop(fill(&mut heap, PAGE)));
+    assert_eq!((heap.is_low(), heap.missing()), (true, 2 * PAGE));
+}
+
+/// A heap of 60 pages in which every page is half full or full, and so many are half full.
+fn heap_of_halves(half_full: usize) -> (Heap, Vec<usize>) {
+    let mut heap = Heap::new(PAGE..61 * PAGE);
+    let halves: Vec<usize> = (0..120).map(|_| fill(&mut heap, PAGE / 2)).collect();
+    let mut second: Vec<usize> = halves.into_iter().filter(|at| at % PAGE > PAGE / 2).collect();
+    assert_eq!(second.len(), 60);
+    second.drain(..half_full).for_each(|at| heap.free(at, PAGE / 2 - HEADER, 16));
+    (heap, second)
+}
+
+#[test]
+fn a_heap_with_twice_its_reserve_in_parts_of_pages_is_not_low() {
+    assert!(heap_of_halves(39).0.is_low());
+    assert!(!heap_of_halves(40).0.is_low());
+}
+
+/// What a transaction took that may commit anyway is more than what it gives back.
+#[test]
+fn a_reserve_that_is_whole_after_a_commit_pays_for_it() {
+    let taken = || std::iter::once(footprint(PAGE + HEADER, 9 * PAGE));
+    // Of ten pages of the reserve there are seven among the units, and one is kept back.
+    let mut heap = Heap::new(PAGE..61 * PAGE);
+    let two: Vec<usize> = (0..26).map(|_| fill(&mut heap, 2 * PAGE)).collect();
+    let slot = heap.allocate(40, 8).expect("room");
+    heap.free(slot, 40, 8);
+    assert_eq!((heap.units.pages(), heap.empty.len()), (7, 1));
+    let one = std::iter::once(footprint(two[3], PAGE));
+    assert!(!heap.is_paid_for(taken(), one), "nine pages");
+    assert!(heap.is_paid_for(taken(), std::iter::once(footprint(two[3], 2 * PAGE))), "ten pages");
+
+    // Twenty pages of 60 in halves; the whole ones are none.
+    let (heap, rest) = heap_of_halves(38);
+    let given = |count| rest[..count].iter().map(|&at| footprint(at, PAGE / 2));
+    assert!(!heap.is_paid_for(taken(), given(1)), "39 halves");
+    assert!(heap.is_paid_for(taken(), given(2)), "40 halves");
+}
+
+/// A heap of eight pages that small objects fill.
+fn full_heap() -> (Heap, Vec<usize>) {
+    let mut heap = Heap::new(PAGE..9 * PAGE);
+    let small: Vec<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
+    assert_eq!(small.len(), 8 * 64);
+    (heap, small)
+}
+
+#[test]
+fn every_slot_that_was_freed_is_given_out_again() {
+    for step in 1..20 {
+        let (mut heap, small) = full_heap();
+        // Pages get free slots in one order, and are full again in another.
+        for round in 0..3 {
+            let freed: BTreeSet<usize> = small.iter().copied().skip(round).step_by(step).collect();
+            let (even, odd): (Vec<_>, Vec<_>) = freed.iter().partition(|&&at| at / PAGE % 2 == 0);
+            odd.into_iter().chain(even).for_each(|at| heap.free(at, 40, 8));
+            let again: BTreeSet<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
+            assert_eq!(again, freed);
+        }
+    }
+}
+
+#[test]
+fn every_slot_that_was_not_noted_is_given_out_by_a_rebuilt_heap() {
+    for step in 2..20 {
+        let (heap, small) = full_heap();
+        let mut rebuild = Rebuild::new(heap.start..heap.end);
+        let (free, used): (Vec<_>, Vec<_>) =
+            small.iter().enumerate().partition(|(index, _)| index % step == 0);
+        used.into_iter().for_each(|(_, &at)| rebuild.adopt(at, 40, 8).expect("it came from a heap"));
+        let mut heap = rebuild.finish();
+        let again: BTreeSet<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
+        assert_eq!(again, free.into_iter().map(|(_, &at)| at).collect());
+    }
+}
+
+/// Blocks in several chunks, of which some were not reached, and some are free.
+#[test]
+fn what_was_noted_is_compared_with_what_is_allocated() {
+    let mut heap = Heap::new(PAGE..769 * PAGE);
+    let sizes = [40, 72, 700, 1_000, 3_000, 20_000, 200_000];
+    let blocks: Vec<(usize, usize)> = (0..110)
+        .map(|index| sizes[index % sizes.len()])
+        .map_while(|size| Some((heap.allocate(size, 8)?, size)))
+        .collect();
+    assert!(blocks.len() > 70 && blocks.iter().any(|&(at, _)| at > 2 << 20));
+    // These have pages of their own, which are empty in the end.
+    let own: Vec<(usize, usize)> = (0..8).map(|_| (heap.allocate(600, 8).expect("room"), 600)).collect();
+
+    let mut rebuild = Rebuild::new(PAGE..769 * PAGE);
+    let (mut unreached, mut unallocated) = (0, 0);
+    let cases = blocks.iter().enumerate().map(|(index, &block)| (block, index % 3 != 0, index % 5 != 0));
+    for ((at, size), is_noted, is_allocated) in cases.chain(own.iter().map(|&block| (block, true, false))) {
+        let len = Footprint::of(at, size, 8).expect("it came from a heap").range().len();
+        if is_noted {
+            rebuild.adopt(at, size, 8).expect("it came from a heap");
+        }
+        if !is_allocated {
+            heap.free(at, size, 8);
+        }
+        unreached += if is_allocated && !is_noted { len } else { 0 };
+        unallocated += if is_noted && !is_allocated { len } else { 0 };
+    }
+    assert!(heap.empty.len() > 1);
+    assert_eq!(rebuild.compare(&heap), (unreached, unallocated));
+}
+
+#[test]
+fn a_block_where_no_heap_would_put_it_is_not_noted() {
+    let heap = 2 * PAGE..40 * PAGE;
+    let (slot, large) = (PAGE + 16, 12 * PAGE - HEADER);
+    let inside = Err("a block inside the heap");
+    let overlaps = Err("memory that no other object has");
+    let cases: [(&[(usize, usize)], (usize, usize), Result<(), &str>); 12] = [
+        (&[], (PAGE + HEADER, large), inside),
+        (&[], (28 * PAGE + HEADER, large), Ok(())),
+        (&[], (28 * PAGE + HEADER, large + 1), inside),
+        (&[], (29 * PAGE + HEADER, large), inside),
+        (&[], (slot, 40), inside),
+        (&[], (2 * PAGE + 8, 40), Err("a place that the heap gives to such an object")),
+        // Three words of the table, of which one has something already: the last, the first.
+        (&[(4 * PAGE + HEADER, large)], (15 * PAGE + HEADER, large), overlaps),
+        (&[(15 * PAGE + HEADER, large)], (4 * PAGE + HEADER, large), overlaps),
+        (&[(4 * PAGE + HEADER, large)], (16 * PAGE + HEADER, large), Ok(())),
+        (&[(2 * PAGE + 16, 40)], (2 * PAGE + 16, 100), Err("a slot of its page's size")),
+        (
+            &[(5 * PAGE + HEADER, 2_000)],
+            (5 * PAGE + 3 * PAGE / 4 + 16, 40),
+            Err("a page that no large object lies in"),
+        ),
+        (
+            &[(5 * PAGE + 16, 40)],
+            (5 * PAGE + PAGE / 2 + HEADER, 2_000),
+            Err("pages that no small object lies in"),
+        ),
+    ];
+    for (before, (at, size), expected) in cases {
+        let mut rebuild = Rebuild::new(heap.clone());
+        before.iter().for_each(|&(at, size)| rebuild.adopt(at, size, 16).expect("it is the first"));
+        assert_eq!(rebuild.adopt(at, size, 16), expected, "{at:#x}, behind {before:x?}");
+    }
 }

@@ -251,4 +251,15 @@ mod tests {
             assert!(bin(len) <= found);
         }
     }
+
+    /// Runs of 16 and 17 units share a bin.
+    #[test]
+    fn a_run_behind_shorter_ones_of_its_bin_is_found() {
+        for shorter in 1..8 {
+            let mut units = Units::new(1_000);
+            units.free(0..17);
+            (0..shorter).map(|n| 20 + n * 20).for_each(|start| units.free(start..start + 16));
+            assert_eq!(units.allocate(17, 1), Some(0), "behind {shorter}");
+        }
+    }
 }

@@ -145,3 +145,31 @@ fn place_root<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout, root: R
     object::write_root(map, at, root);
     medium.flush_object(map.pointer(extent.start).as_ptr(), HEADER, size_of::<R>(), origin);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Word;
+    use crate::medium::Emulated;
+    use crate::region::recover::recover;
+
+    /// As on a device that held something else.
+    #[test]
+    fn a_region_in_memory_that_held_anything_is_good() {
+        let (len, origin, options) = (1 << 16, Location::caller(), Options::new());
+        for junk in [u64::MAX, 0x0101_0101_0101_0101] {
+            let medium = Emulated::new(len, len).expect("memory");
+            (0..len).step_by(8).for_each(|at| medium.map().store(at, junk));
+            let (layout, text) = plan::<Word<u64>>(options.journal(), new_id());
+            drop(build(&medium, layout, &text, Word::new(7_u64), origin).expect("room"));
+            let recovered = recover::<Word<u64>, _>(&medium, len as u64, &options, origin);
+            let (engine, _) = recovered.expect("a good region");
+            assert_eq!((engine.layout.region_id, medium.map().load(engine.root)), (layout.region_id, 7));
+        }
+    }
+
+    #[test]
+    fn no_two_regions_have_one_id() {
+        assert_ne!(new_id(), new_id());
+    }
+}

@@ -77,6 +77,12 @@ fn store_64<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
     Ok(())
 }
 
+/// The same in no order, so that they are looked up by a hash.
+fn store_scattered<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
+    (0..64).for_each(|i| tx.store(&root.words[i * 37 % 64], n));
+    Ok(())
+}
+
 fn push<'t>(tx: &Tx<'t, Emulated>, root: &'t Root, n: u64) -> Result<()> {
     let mut node = tx.alloc(Node { id: n, value: [n; 4], next: Link::null() })?;
     tx.attach(&mut node, |node| &node.next, tx.take(&root.list));
@@ -171,10 +177,11 @@ fn allocations(bodies: &[Body]) -> u64 {
 
 #[test]
 fn a_transaction_allocates_nothing_in_the_steady_state() {
-    let kinds: [(&str, &[Body]); 13] = [
+    let kinds: [(&str, &[Body]); 14] = [
         ("store", &[store]),
         ("store 2", &[store_2]),
         ("store 64", &[store_64]),
+        ("store 64 in no order", &[store_scattered]),
         ("push, pop", &[push, pop]),
         ("push staged, pop", &[push_staged, pop]),
         ("new and freed", &[push_and_free]),

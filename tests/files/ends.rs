@@ -286,6 +286,15 @@ fn truncations_of_a_logs_back_end_and_a_new_ring_begins_anew() {
         })
         .expect("room");
     assert!(region.root().log.iter().map(|(_, record)| record).eq([&b"a"[..], b"a", b"c", b"d", b"e"]));
+    // To take back what the transaction itself appended, or nothing, needs no epoch.
+    region
+        .transact(|tx, root| {
+            let next = root.log.append(tx, b"f")?;
+            root.log.truncate_back(tx, next)?;
+            root.log.truncate_back(tx, next + 1)
+        })
+        .expect("nothing that was committed goes");
+    assert_eq!(region.root().log.len(), 5);
     region.transact(|tx, root| root.log.resize(tx, 320)).expect("room");
     region.transact(|tx, root| root.log.truncate_back(tx, 2)).expect("an epoch");
     region = place.kill(region);

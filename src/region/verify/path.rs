@@ -160,3 +160,36 @@ impl Steps {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Persistent;
+    use crate::persistent::Target;
+
+    #[derive(Persistent)]
+    #[repr(C)]
+    struct Pair {
+        left: u64,
+        right: u64,
+    }
+
+    /// The text of a path of so many runs, the one at the root being the first, each of so many steps.
+    fn text(runs: usize, each: usize) -> String {
+        let mut steps = Steps::default();
+        for run in (0..runs).rev() {
+            (0..each).for_each(|_| steps.push(Pair::target_info(), run % 2 * 8));
+        }
+        steps.text()
+    }
+
+    #[test]
+    fn a_path_shows_its_first_and_last_runs_and_says_how_many_steps_are_between() {
+        let half = ".left.right".repeat(SHOWN / 2);
+        assert_eq!(text(2 * SHOWN, 1), format!("root{half}{half}"));
+        assert_eq!(text(2 * SHOWN + 6, 1), format!("root{half} … 6 more … {half}"));
+        assert_eq!(text(2 * SHOWN + 1, 1), format!("root{half} … 1 more … {}.left", &half[".left".len()..]));
+        let half = ".left ×3.right ×3".repeat(SHOWN / 2);
+        assert_eq!(text(2 * SHOWN + 6, 3), format!("root{half} … 18 more … {half}"));
+    }
+}

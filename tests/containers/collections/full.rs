@@ -227,3 +227,49 @@ fn in_a_full_region_objects_are_rewritten_and_logs_get_smaller_but_not_larger() 
         assert_eq!(items.count() as u64, count + left);
     }
 }
+
+#[derive(Persistent)]
+#[repr(C)]
+struct Piece {
+    next: Link<Piece>,
+    bytes: [u8; 60_000],
+}
+
+#[test]
+fn a_region_grows_by_half_of_itself_and_to_the_last_page_that_it_may_have() {
+    const MIB: u64 = 1 << 20;
+    let options = Options::new().max_len(7 * MIB + 4096);
+    let mut region = options.emulated(4 * MIB, Link::<Piece>::null()).expect("memory");
+    let mut lens = vec![region.len()];
+    loop {
+        let result = region.transact(|tx, root| {
+            let mut piece = tx.alloc(Piece { next: Link::null(), bytes: [1; 60_000] })?;
+            tx.attach(&mut piece, |piece| &piece.next, tx.take(root));
+            tx.publish(root, tx.persist(piece)?);
+            Ok(())
+        });
+        if lens.last() != Some(&region.len()) {
+            lens.push(region.len());
+        }
+        if is_full(&result) {
+            break;
+        }
+    }
+    assert_eq!(lens, [4 * MIB, 6 * MIB, 7 * MIB + 4096]);
+}
+
+/// With a page for its header and one for its alignment it needs all that there may be.
+#[test]
+fn a_region_grows_to_its_last_page_for_one_object() {
+    const MIB: usize = 1 << 20;
+    let bytes = vec![1_u8; 2 * MIB - 2 * 4096];
+    for (max_len, fits) in [(3 * MIB - 4096, false), (3 * MIB, true)] {
+        let options = Options::new().max_len(max_len as u64);
+        let mut region = options.emulated(MIB as u64, Link::<[u8]>::null()).expect("memory");
+        let result = region.transact(|tx, root| {
+            tx.publish(root, tx.persist(tx.alloc_slice(&bytes)?)?);
+            Ok(())
+        });
+        assert_eq!(!is_full(&result), fits, "at most {max_len} bytes");
+    }
+}

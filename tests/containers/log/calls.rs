@@ -199,3 +199,27 @@ fn what_a_transaction_truncates_is_free_after_it() {
         .expect("committed");
     assert_eq!(append_too(&mut region).expect("room"), 3);
 }
+
+#[test]
+fn a_log_that_its_transaction_changed_is_not_resized() {
+    for change in ["append", "truncate_front", "truncate_back"] {
+        let mut region = region();
+        region.transact(|tx, root| root.log.append_all(tx, [&b"a"[..], b"b"])).expect("room");
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            region.transact(|tx, root| {
+                match change {
+                    "append" => drop(root.log.append(tx, b"c")?),
+                    "truncate_front" => root.log.truncate_front(tx, 2),
+                    _ => root.log.truncate_back(tx, 2)?,
+                }
+                // Another log is not meant.
+                root.other.resize(tx, 2048)?;
+                root.log.resize(tx, 2048)
+            })
+        }));
+        let message = *result.expect_err(change).downcast::<String>().expect("a message");
+        assert!(message.contains("a log is resized after"), "{change}: {message}");
+        assert_eq!(records(&region.root().log), [b"a", b"b"], "{change}");
+        assert_eq!(region.root().other.capacity(), 1024, "{change}");
+    }
+}

@@ -3,7 +3,7 @@
 use crate::child;
 use crate::support::*;
 use indelible::medium::{Auto, PageCache, PersistenceDomain};
-use indelible::{Error, Options, Region, Result};
+use indelible::{Error, Options, Region, Result, Word};
 
 #[test]
 fn a_length_without_room_for_the_root_is_refused_and_the_least_that_has_is_named() {
@@ -72,16 +72,20 @@ fn options_that_can_not_be_used_are_refused_by_every_call() {
             vouch,
         ),
     ] {
-        let refused = |attempt: &dyn Fn() -> Result<Region<Bank, PageCache>>| {
+        let refused = |attempt: &dyn Fn() -> Result<()>| {
             let error = refused(&folder, case, advice, attempt);
             assert_error!(error, Error::BadOption { option, .. } if option == named);
         };
         // SAFETY: the file is the test's own, and tests run one at a time.
-        refused(&|| unsafe { options.open(&old) });
+        refused(&|| unsafe { options.open::<Bank, PageCache>(&old) }.map(drop));
         // SAFETY: as above.
-        refused(&|| unsafe { options.create(&new, LEN, empty_bank()) });
+        refused(&|| unsafe { options.create::<_, PageCache>(&new, LEN, empty_bank()) }.map(drop));
         // SAFETY: as above.
-        refused(&|| unsafe { options.open_or_create(&old, LEN, empty_bank) });
+        refused(&|| unsafe { options.open_or_create::<_, PageCache>(&old, LEN, empty_bank) }.map(drop));
+        let root = |_: &Bank| Word::new(0_u64);
+        // SAFETY: as above.
+        refused(&|| unsafe { options.migrate::<_, _, PageCache>(&old, LEN, root, |_, _| Ok(())) }.map(drop));
+        refused(&|| options.emulated(LEN, empty_bank()).map(drop));
     }
     assert_good(&old);
 }
