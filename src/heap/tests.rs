@@ -229,14 +229,14 @@ fn footprint(at: usize, bytes: usize) -> Footprint {
 fn a_heap_is_low_when_it_has_fewer_pages_than_its_reserve() {
     let mut heap = Heap::new(PAGE..61 * PAGE);
     assert_eq!(heap.reserve, 10);
-    (0..50).for_each(|_| drop(fill(&mut heap, PAGE)));
+    (0..50).for_each(|_| _ = fill(&mut heap, PAGE));
     assert_eq!((heap.is_low(), heap.missing()), (false, 0));
     // A page that is kept back for slots counts too.
     let slot = heap.allocate(40, 8).expect("room");
     assert_eq!((heap.is_low(), heap.missing()), (true, PAGE));
     heap.free(slot, 40, 8);
     assert_eq!((heap.empty.len(), heap.is_low(), heap.missing()), (1, false, 0));
-    (0..2).for_each(|_| drop(fill(&mut heap, PAGE)));
+    (0..2).for_each(|_| _ = fill(&mut heap, PAGE));
     assert_eq!((heap.is_low(), heap.missing()), (true, 2 * PAGE));
 }
 
