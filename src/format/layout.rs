@@ -162,6 +162,18 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Refuses a schema text that could not be read back.
+    pub(crate) fn check_schema(text: &str) -> Result<()> {
+        match text.len() {
+            0..=MAX_SCHEMA => Ok(()),
+            len => Err(Error::BadLength {
+                len,
+                size: 1,
+                reason: "the description of the root's type has at most 16 MiB; name fewer types and fields, or shorter",
+            }),
+        }
+    }
+
     /// Refuses settings that no region can have.
     pub(crate) fn check_journal_words(words: usize) -> Result<()> {
         match words {
@@ -190,6 +202,14 @@ fn checksum(words: &[u64; 7]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What open refuses must not be made.
+    #[test]
+    fn a_schema_is_as_long_as_open_reads_at_most() {
+        assert!(Layout::check_schema(&"x".repeat(MAX_SCHEMA)).is_ok());
+        let refused = Layout::check_schema(&"x".repeat(MAX_SCHEMA + 1));
+        assert!(matches!(refused, Err(Error::BadLength { len, .. }) if len == MAX_SCHEMA + 1));
+    }
 
     #[test]
     fn parts_do_not_overlap_and_each_begins_on_its_line() {

@@ -494,7 +494,8 @@ impl<R: Persistent, E: Clone + Send + Sync + 'static> Explorer<R, E> {
     /// A new region, in which nothing has happened yet but the set-up; and what was in memory where the story
     /// begins.
     fn begin(&self) -> (Region<R, Recorder>, Machine) {
-        let (layout, text) = create::plan::<R>(self.journal_words, 0x1de1_1b1e);
+        let (layout, text) =
+            create::plan::<R>(self.journal_words, 0x1de1_1b1e).expect("a description that fits");
         let recorder = self.memory(&layout);
         let before = recorder.state().machine.clone();
         let engine = create::build(&recorder, layout, &text, (self.root)(), Location::caller())

@@ -107,6 +107,11 @@ impl Machine {
         self.len = self.len.max(len);
     }
 
+    /// The words that memory durably held at the start; what has grown behind them is zero.
+    pub(super) fn base_words(&self) -> &[u64] {
+        &self.base
+    }
+
     /// The durable value of a word at the start.
     fn base(&self, word: usize) -> u64 {
         self.base.get(word).copied().unwrap_or(0)

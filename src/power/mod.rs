@@ -207,7 +207,7 @@ use crate::region::{Region, create};
 /// ```
 #[track_caller]
 pub fn region<R: Persistent>(len: u64, root: R) -> Result<Region<R, Recorder>> {
-    let (layout, text) = create::plan::<R>(1024, 1);
+    let (layout, text) = create::plan::<R>(1024, 1)?;
     let len = (len as usize).max(layout.min_len()).next_multiple_of(4096);
     let recorder = Recorder::zeroed(len, len * 64)?;
     let engine = create::build(&recorder, layout, &text, root, std::panic::Location::caller())?;

@@ -37,6 +37,11 @@ pub(super) struct Mutation {
 }
 
 impl Mutation {
+    /// Whether nothing is left out.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.event.is_none() && self.site.is_none()
+    }
+
     /// Whether it leaves out this event of a run, the one with this number.
     pub(super) fn leaves_out(&self, number: usize, event: &Event) -> bool {
         self.event == Some(number) || (self.site.is_some() && self.site == Site::of(event))

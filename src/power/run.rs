@@ -20,6 +20,7 @@ use super::unit::{LINE_WORDS, Open, Unit, WORD};
 use crate::medium::Map;
 use std::collections::HashMap;
 use std::sync::Arc;
+use zerocopy::IntoBytes;
 
 /// A kind of memory with a workload on it, whose crash images are explored.
 pub(super) trait Subject: Sync {
@@ -77,13 +78,13 @@ pub(super) struct Runner<'a, S> {
     mutation: Mutation,
     /// The memory of the last image.
     map: Option<Arc<Map>>,
-    /// Lines of `map` that may differ from what the workload began with.
-    changed: Vec<usize>,
+    /// Lines of `map` that may differ from what the workload began with; `None` if any may.
+    changed: Option<Vec<usize>>,
 }
 
 impl<'a, S: Subject> Runner<'a, S> {
     pub(super) fn new(subject: &'a S, mutation: Mutation) -> Self {
-        Runner { subject, mutation, map: None, changed: Vec::new() }
+        Runner { subject, mutation, map: None, changed: None }
     }
 
     /// Runs recovery on one image, the check, and if `go_on` says so, what follows. The image is given by `choices`,
@@ -109,7 +110,6 @@ impl<'a, S: Subject> Runner<'a, S> {
         let problem = problem::catch(|| self.subject.recover(&image));
         let history = log.history();
         let mut state = recorder.state();
-        self.changed = state.machine.touched().collect();
         let mut undurable = std::mem::take(&mut state.undurable);
         let exposed = state.exposed.take();
         let problem = match problem {
@@ -123,10 +123,8 @@ impl<'a, S: Subject> Runner<'a, S> {
                 Problem::from(Exposed::MESSAGE.to_string())
             }),
         };
-        if problem.is_some() {
-            // It may hold bytes that were written through `&mut` and of which the recorder does not know.
-            self.map = None;
-        }
+        // What went wrong may have left bytes that were written through `&mut`, of which the recorder does not know.
+        self.changed = problem.is_none().then(|| state.machine.touched().collect());
         Run {
             problem,
             undurable,
@@ -140,17 +138,20 @@ impl<'a, S: Subject> Runner<'a, S> {
 
     /// Memory as the crash left it, with the newest value wherever it is open.
     fn prepare(&mut self, machine: &Machine) -> Arc<Map> {
-        let map = match self.map.take() {
-            Some(map) if map.len() == machine.len() && Arc::strong_count(&map) == 1 => {
-                for line in self.changed.drain(..) {
-                    write_line(&map, machine, line);
-                }
+        let last = self.map.take().filter(|map| map.len() == machine.len() && Arc::strong_count(map) == 1);
+        let map = match (last, self.changed.take()) {
+            (Some(map), Some(changed)) => {
+                changed.into_iter().for_each(|line| write_line(&map, machine, line));
                 map
             }
-            _ => {
-                let map = Map::anonymous(machine.len(), machine.len() * 16).expect("a small memory");
-                (0..machine.len() / WORD / LINE_WORDS).for_each(|line| write_line(&map, machine, line));
-                Arc::new(map)
+            (last, _) => {
+                let map = last.unwrap_or_else(|| {
+                    Arc::new(Map::anonymous(machine.len(), machine.len() * 16).expect("a small memory"))
+                });
+                let base = machine.base_words().as_bytes();
+                map.store_bytes(0, base);
+                (base.len()..map.len()).step_by(WORD).for_each(|at| map.store(at, 0));
+                map
             }
         };
         for line in machine.touched() {

@@ -166,7 +166,8 @@ impl<'a, S: Subject> Search<'a, S> {
         thread::scope(|scope| {
             let threads = 0..self.settings.threads.min(self.crashes.len());
             let threads: Vec<_> = threads.map(|_| scope.spawn(|| Worker::new(self).work())).collect();
-            if self.settings.progress {
+            // Of mutants there are too many to tell of each.
+            if self.settings.progress && self.mutation.is_nothing() {
                 progress::show(|| threads.iter().all(|thread| thread.is_finished()), || self.progress());
             }
             let mut all = Found::default();

@@ -20,9 +20,10 @@ use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The layout of a new region, and its schema text.
-pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layout, String) {
+pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> Result<(Layout, String)> {
     const { R::SOUND };
     let text = schema::text(R::type_info());
+    Layout::check_schema(&text)?;
     let layout = Layout {
         region_id,
         schema_len: text.len(),
@@ -31,7 +32,7 @@ pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> (Layo
         root_size: size_of::<R>(),
         root_align: align_of::<R>(),
     };
-    (layout, text)
+    Ok((layout, text))
 }
 
 /// An id for a new region.
@@ -58,7 +59,7 @@ pub(crate) fn create_at<R: Persistent, M: FileMedium + Writable>(
     root: R,
     options: &Options,
 ) -> Result<Region<R, M>> {
-    let (layout, text) = plan::<R>(options.journal(), new_id());
+    let (layout, text) = plan::<R>(options.journal(), new_id())?;
     if is_device(&entry) {
         return create_on_device(&entry, len, root, options, layout, &text);
     }
@@ -160,7 +161,7 @@ mod tests {
         for junk in [u64::MAX, 0x0101_0101_0101_0101] {
             let medium = Emulated::new(len, len).expect("memory");
             (0..len).step_by(8).for_each(|at| medium.map().store(at, junk));
-            let (layout, text) = plan::<Word<u64>>(options.journal(), new_id());
+            let (layout, text) = plan::<Word<u64>>(options.journal(), new_id()).expect("short");
             drop(build(&medium, layout, &text, Word::new(7_u64), origin).expect("room"));
             let recovered = recover::<Word<u64>, _>(&medium, len as u64, &options, origin);
             let (engine, _) = recovered.expect("a good region");

@@ -25,7 +25,7 @@ pub(crate) fn migrate<A: Persistent, R: Persistent, M: FileMedium + Writable>(
     options: &Options,
 ) -> Result<Region<R, M>> {
     const { A::SOUND };
-    let (layout, text) = create::plan::<R>(options.journal(), create::new_id());
+    let (layout, text) = create::plan::<R>(options.journal(), create::new_id())?;
     if schema::text(A::type_info()) == text {
         return Err(Error::SameSchema { path: path.to_path_buf() });
     }

@@ -680,7 +680,7 @@ impl Options {
     #[track_caller]
     pub fn emulated<R: Persistent>(&self, len: u64, root: R) -> Result<Region<R, Emulated>> {
         self.check()?;
-        let (layout, text) = create::plan::<R>(self.journal(), 1);
+        let (layout, text) = create::plan::<R>(self.journal(), 1)?;
         let len = region_len(len, layout.min_len())?;
         let medium = Emulated::new(len, self.file().reserve(len))?;
         let engine = create::build(&medium, layout, &text, root, Location::caller())?;

@@ -464,6 +464,22 @@ mod mappings {
         assert_eq!((failure.lost_at().len(), failure.survived_at().len()), (1, 1), "{failure}");
     }
 
+    /// A story is shortened on images that follow one that went wrong.
+    #[test]
+    fn what_a_failing_run_wrote_is_not_in_the_next_image() {
+        let check = |mapping: &mut Raw, _: &History<u64>| {
+            assert_eq!(load(mapping, 9), 0, "left by another run");
+            if load(mapping, 0) != load(mapping, 1) {
+                mapping.part(64 * 9..64 * 9 + 8).unwrap().write().fill(7); // and no flush
+                panic!("out of step");
+            }
+        };
+        let report = explorer(|mapping, _| store_all(mapping, [0, 1, 2, 3], 1), check).threads(1).run();
+        let failure = report.failure().expect("they are out of step");
+        assert!(failure.message().contains("out of step"), "{failure}");
+        assert_eq!((failure.lost_at().len(), failure.survived_at().len()), (1, 1), "{failure}");
+    }
+
     #[test]
     fn a_failure_after_recovery_says_so_and_replays() {
         let explorer = explorer(|mapping, _| store(mapping, 2, 1), in_step).then(|mapping, _| {
