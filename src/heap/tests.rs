@@ -156,9 +156,9 @@ fn fragmentation_stays_bounded_in_a_long_run() {
     let mut live: Vec<(usize, usize)> = Vec::new();
     let (mut live_bytes, mut peak, mut most_steps) = (0, 0, 0);
     println!("{:>10} {:>12} {:>12} {:>6}", "operations", "live bytes", "file bytes", "ratio");
-    for operation in 1..=1_200_000 {
+    for operation in 1..=1_200_000_u32 {
         // Up for 60,000 operations, down for 60,000, and so on.
-        let up = operation / 60_000 % 2 == 0;
+        let up = (operation / 60_000).is_multiple_of(2);
         let allocate =
             live_bytes < 4 << 20 || live_bytes < 8 << 20 && random.below(100) < if up { 65 } else { 35 };
         if allocate {
@@ -189,7 +189,7 @@ fn fragmentation_stays_bounded_in_a_long_run() {
             live_bytes -= size;
         }
         peak = peak.max(live_bytes);
-        if operation % 60_000 == 0 {
+        if operation.is_multiple_of(60_000) {
             println!("{operation:>10} {live_bytes:>12} {end:>12} {:>6.3}", live_bytes as f64 / end as f64);
         }
     }
@@ -312,13 +312,13 @@ fn every_slot_that_was_freed_is_given_out_again() {
         // Pages get free slots in one order, and are full again in another.
         for round in 0..3 {
             let mut freed: BTreeSet<usize> = small.iter().copied().skip(round).step_by(step).collect();
-            let (even, odd): (Vec<_>, Vec<_>) = freed.iter().partition(|&&at| at / PAGE % 2 == 0);
+            let (even, odd): (Vec<_>, Vec<_>) = freed.iter().partition(|&&at| (at / PAGE).is_multiple_of(2));
             odd.into_iter().chain(even).for_each(|at| heap.free(at, 40, 8));
             // One page of those that have free slots becomes empty.
             let page = small.iter().filter(|&at| at / PAGE == 3 + round);
             page.for_each(|&at| {
                 if freed.insert(at) {
-                    heap.free(at, 40, 8)
+                    heap.free(at, 40, 8);
                 }
             });
             let again: BTreeSet<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
@@ -334,7 +334,7 @@ fn every_slot_that_was_not_noted_is_given_out_by_a_rebuilt_heap() {
         let (heap, small) = full_heap();
         let mut rebuild = Rebuild::new(heap.start..heap.end);
         let (free, used): (Vec<_>, Vec<_>) =
-            small.iter().enumerate().partition(|(index, _)| index % step == 0);
+            small.iter().enumerate().partition(|(index, _)| index.is_multiple_of(step));
         used.into_iter().for_each(|(_, &at)| rebuild.adopt(at, 40, 8).expect("it came from a heap"));
         let mut heap = rebuild.finish();
         let again: BTreeSet<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
@@ -357,7 +357,10 @@ fn what_was_noted_is_compared_with_what_is_allocated() {
 
     let mut rebuild = Rebuild::new(PAGE..769 * PAGE);
     let (mut unreached, mut unallocated) = (0, 0);
-    let cases = blocks.iter().enumerate().map(|(index, &block)| (block, index % 3 != 0, index % 5 != 0));
+    let cases = blocks
+        .iter()
+        .enumerate()
+        .map(|(index, &block)| (block, !index.is_multiple_of(3), !index.is_multiple_of(5)));
     let cases: Vec<_> = cases.chain(own.iter().map(|&block| (block, true, false))).collect();
     // From the last to the first: the order in which blocks are noted does not matter.
     for ((at, size), is_noted, is_allocated) in cases.into_iter().rev() {
@@ -382,7 +385,8 @@ fn a_block_where_no_heap_would_put_it_is_not_noted() {
     let inside = Err("a block inside the heap");
     let overlaps = Err("memory that no other object has");
     let no_place = Err("a place that the heap gives to such an object");
-    let cases: [(&[(usize, usize)], (usize, usize), Result<(), &str>); 14] = [
+    type Case<'a> = (&'a [(usize, usize)], (usize, usize), Result<(), &'a str>);
+    let cases: [Case<'_>; 14] = [
         (&[], (PAGE + HEADER, large), inside),
         (&[], (28 * PAGE + HEADER, large), Ok(())),
         (&[], (28 * PAGE + HEADER, large + 1), inside),

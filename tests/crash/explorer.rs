@@ -474,7 +474,7 @@ mod mappings {
         let failure = report.failure().expect("they are out of step");
         let text = failure.to_string();
         assert!(text.contains("then:      after the recovery from that, the power fails just"), "{text}");
-        assert!(text.contains("found at:  tests/explorer.rs:"), "{text}");
+        assert!(text.contains(concat!("found at:  ", file!(), ":")), "{text}");
         assert!(text.starts_with("a crash can leave the mapping wrong"), "{text}");
         let again = explorer.replay(&failure.seed()).expect("it goes wrong again");
         assert_eq!(again.to_string(), text);
