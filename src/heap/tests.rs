@@ -80,14 +80,28 @@ proptest! {
 
 #[test]
 fn a_freed_heap_holds_the_largest_object_again() {
-    let mut heap = Heap::new(PAGE..65 * PAGE);
-    let small: Vec<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
-    assert_eq!(small.len(), 64 * 64);
-    assert_eq!(heap.allocate(40, 8), None);
-    small.into_iter().for_each(|at| heap.free(at, 40, 8));
-    assert_eq!(heap.allocate(64 * PAGE - HEADER, 8), Some(PAGE + HEADER));
-    heap.extend(66 * PAGE);
-    assert!(heap.allocate(3_000, 8).is_some());
+    for last_first in [false, true] {
+        let mut heap = Heap::new(PAGE..65 * PAGE);
+        let mut small: Vec<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
+        assert_eq!(small.len(), 64 * 64);
+        assert_eq!(heap.allocate(40, 8), None);
+        if last_first {
+            small.reverse();
+        }
+        small.into_iter().for_each(|at| heap.free(at, 40, 8));
+        assert_eq!(heap.allocate(64 * PAGE - HEADER, 8), Some(PAGE + HEADER));
+        heap.extend(66 * PAGE);
+        assert!(heap.allocate(3_000, 8).is_some());
+    }
+}
+
+/// The classes are a part of the format: open checks where a block lies.
+#[test]
+fn a_block_of_at_most_1_024_bytes_lies_in_a_slot() {
+    let slot = Footprint::Slot { class: 15, range: PAGE..PAGE + 1024 };
+    assert_eq!(Footprint::of(PAGE + HEADER, 1024 - HEADER, 8), Some(slot));
+    let units = Footprint::Units(PAGE..PAGE + 1280);
+    assert_eq!(Footprint::of(PAGE + HEADER, 1025 - HEADER, 8), Some(units));
 }
 
 #[test]
@@ -204,7 +218,7 @@ fn a_table_keeps_what_it_has_when_it_grows() {
 /// What is kept back is a part of what there is now, and not of what there was.
 #[test]
 fn a_heap_that_grew_keeps_back_as_much_as_one_that_was_made_so() {
-    let (first, last) = (PAGE..17 * PAGE, PAGE..501 * PAGE);
+    let (first, last) = (90 * PAGE..106 * PAGE, 90 * PAGE..590 * PAGE);
     let (mut grown, mut made) = (Heap::new(first), Heap::new(last.clone()));
     grown.extend(last.end);
     let mut low = 0;
@@ -221,6 +235,12 @@ fn fill(heap: &mut Heap, bytes: usize) -> usize {
     heap.allocate(bytes - HEADER, 16).expect("room")
 }
 
+fn fill_pages(heap: &mut Heap, count: usize) {
+    for _ in 0..count {
+        fill(heap, PAGE);
+    }
+}
+
 fn footprint(at: usize, bytes: usize) -> Footprint {
     Footprint::of(at, bytes - HEADER, 16).expect("it came from a heap")
 }
@@ -229,14 +249,14 @@ fn footprint(at: usize, bytes: usize) -> Footprint {
 fn a_heap_is_low_when_it_has_fewer_pages_than_its_reserve() {
     let mut heap = Heap::new(PAGE..61 * PAGE);
     assert_eq!(heap.reserve, 10);
-    (0..50).for_each(|_| _ = fill(&mut heap, PAGE));
+    fill_pages(&mut heap, 50);
     assert_eq!((heap.is_low(), heap.missing()), (false, 0));
     // A page that is kept back for slots counts too.
     let slot = heap.allocate(40, 8).expect("room");
     assert_eq!((heap.is_low(), heap.missing()), (true, PAGE));
     heap.free(slot, 40, 8);
     assert_eq!((heap.empty.len(), heap.is_low(), heap.missing()), (1, false, 0));
-    (0..2).for_each(|_| _ = fill(&mut heap, PAGE));
+    fill_pages(&mut heap, 2);
     assert_eq!((heap.is_low(), heap.missing()), (true, 2 * PAGE));
 }
 
@@ -291,9 +311,16 @@ fn every_slot_that_was_freed_is_given_out_again() {
         let (mut heap, small) = full_heap();
         // Pages get free slots in one order, and are full again in another.
         for round in 0..3 {
-            let freed: BTreeSet<usize> = small.iter().copied().skip(round).step_by(step).collect();
+            let mut freed: BTreeSet<usize> = small.iter().copied().skip(round).step_by(step).collect();
             let (even, odd): (Vec<_>, Vec<_>) = freed.iter().partition(|&&at| (at / PAGE).is_multiple_of(2));
             odd.into_iter().chain(even).for_each(|at| heap.free(at, 40, 8));
+            // One page of those that have free slots becomes empty.
+            let page = small.iter().filter(|&at| at / PAGE == 3 + round);
+            page.for_each(|&at| {
+                if freed.insert(at) {
+                    heap.free(at, 40, 8);
+                }
+            });
             let again: BTreeSet<usize> = (0..).map_while(|_| heap.allocate(40, 8)).collect();
             assert_eq!(again, freed);
         }
@@ -302,7 +329,8 @@ fn every_slot_that_was_freed_is_given_out_again() {
 
 #[test]
 fn every_slot_that_was_not_noted_is_given_out_by_a_rebuilt_heap() {
-    for step in 2..20 {
+    // With the last of them most pages are full.
+    for step in (2..20).chain([192]) {
         let (heap, small) = full_heap();
         let mut rebuild = Rebuild::new(heap.start..heap.end);
         let (free, used): (Vec<_>, Vec<_>) =
@@ -333,7 +361,9 @@ fn what_was_noted_is_compared_with_what_is_allocated() {
         .iter()
         .enumerate()
         .map(|(index, &block)| (block, !index.is_multiple_of(3), !index.is_multiple_of(5)));
-    for ((at, size), is_noted, is_allocated) in cases.chain(own.iter().map(|&block| (block, true, false))) {
+    let cases: Vec<_> = cases.chain(own.iter().map(|&block| (block, true, false))).collect();
+    // From the last to the first: the order in which blocks are noted does not matter.
+    for ((at, size), is_noted, is_allocated) in cases.into_iter().rev() {
         let len = Footprint::of(at, size, 8).expect("it came from a heap").range().len();
         if is_noted {
             rebuild.adopt(at, size, 8).expect("it came from a heap");
@@ -354,14 +384,18 @@ fn a_block_where_no_heap_would_put_it_is_not_noted() {
     let (slot, large) = (PAGE + 16, 12 * PAGE - HEADER);
     let inside = Err("a block inside the heap");
     let overlaps = Err("memory that no other object has");
+    let no_place = Err("a place that the heap gives to such an object");
     type Case<'a> = (&'a [(usize, usize)], (usize, usize), Result<(), &'a str>);
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 14] = [
         (&[], (PAGE + HEADER, large), inside),
         (&[], (28 * PAGE + HEADER, large), Ok(())),
         (&[], (28 * PAGE + HEADER, large + 1), inside),
         (&[], (29 * PAGE + HEADER, large), inside),
         (&[], (slot, 40), inside),
-        (&[], (2 * PAGE + 8, 40), Err("a place that the heap gives to such an object")),
+        (&[], (2 * PAGE + 8, 40), no_place),
+        (&[], (2 * PAGE + 32 + 16, 40), no_place),
+        // Behind the last of 42 slots.
+        (&[], (2 * PAGE + 42 * 96 + 16, 70), no_place),
         // Three words of the table, of which one has something already: the last, the first.
         (&[(4 * PAGE + HEADER, large)], (15 * PAGE + HEADER, large), overlaps),
         (&[(15 * PAGE + HEADER, large)], (4 * PAGE + HEADER, large), overlaps),
@@ -383,4 +417,31 @@ fn a_block_where_no_heap_would_put_it_is_not_noted() {
         before.iter().for_each(|&(at, size)| rebuild.adopt(at, size, 16).expect("it is the first"));
         assert_eq!(rebuild.adopt(at, size, 16), expected, "{at:#x}, behind {before:x?}");
     }
+}
+
+/// Chunks without blocks lie before, between and behind those with some.
+#[test]
+fn a_heap_is_rebuilt_from_blocks_that_lie_far_from_each_other() {
+    let range = PAGE..2_000 * PAGE;
+    let blocks = [
+        (300 * PAGE + HEADER, 5 * PAGE),
+        (310 * PAGE + 16, 40),
+        (310 * PAGE + 5 * 64 + 16, 40),
+        (900 * PAGE + 3 * UNIT + HEADER, 2_000),
+        (1_400 * PAGE + 16, 700),
+    ];
+    let noted = || {
+        let mut rebuild = Rebuild::new(range.clone());
+        blocks.iter().for_each(|&(at, size)| rebuild.adopt(at, size, 16).expect("a good place"));
+        rebuild
+    };
+    let mut heap = noted().finish();
+    assert_eq!(noted().compare(&heap), (0, 0));
+    let lens = blocks.map(|(at, size)| Footprint::of(at, size, 16).expect("a good place").range().len());
+    let mut free = 0;
+    heap.free_ranges(|range| free += range.len());
+    // Pages of 768-byte slots have 256 bytes behind the last.
+    assert_eq!(free, range.len() - lens.iter().sum::<usize>() - tail(14));
+    assert_eq!(free, heap.free_bytes());
+    assert!(heap.allocate(590 * PAGE, 16).is_some(), "from the last of them to the end");
 }

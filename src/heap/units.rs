@@ -260,6 +260,9 @@ mod tests {
             units.free(0..17);
             (0..shorter).map(|n| 20 + n * 20).for_each(|start| units.free(start..start + 16));
             assert_eq!(units.allocate(17, 1), Some(0), "behind {shorter}");
+            // The others are still there.
+            assert!((0..shorter).all(|_| units.allocate(16, 1).is_some()), "{shorter}");
+            assert_eq!(units.allocate(1, 1), None);
         }
     }
 }

@@ -253,3 +253,32 @@ fn a_long_record_of_a_log_is_verified_within_the_bound_too() {
         assert!(used <= bound, "{used} bytes of at most {bound}");
     }
 }
+
+/// Objects with links, more of them than the walk's list of links has room for.
+type Wide = Link<[Link<u64>]>;
+
+/// What the list has no room for waits as a bit, and once more where the list is full again before its turn comes:
+/// because one of those that waited has that many links.
+#[test]
+fn every_object_that_waited_is_visited_once() {
+    const NODES: usize = 70_000;
+    let links = |index| if index == 32_000 { 40_000 } else { 1 };
+    let mut region = Region::new(64 << 20, Link::<[Wide]>::null()).expect("memory");
+    let made = region.transact(|tx, root| {
+        let mut all = tx.alloc_slice_with(NODES, |_| Link::null())?;
+        for index in 0..NODES {
+            let mut node = tx.alloc_slice_with(links(index), |_| Link::null())?;
+            for link in 0..links(index) {
+                let leaf = tx.flush(tx.alloc(link as u64)?);
+                tx.attach(&mut node, |node| &node[link], leaf);
+            }
+            tx.attach(&mut all, |all| &all[index], tx.flush(node));
+        }
+        tx.stage(root, tx.flush(all));
+        Ok(())
+    });
+    made.expect("room");
+    let usage = region.usage().expect("a good region");
+    let objects = 2 + NODES + (0..NODES).map(links).sum::<usize>();
+    assert_eq!((usage.objects, usage.unreached_bytes), (objects as u64, 0));
+}
