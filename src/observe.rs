@@ -12,7 +12,7 @@ pub(crate) type Valid<'a> = &'a dyn Fn(&dyn Fn(usize) -> u64) -> bool;
 
 /// A rule of the commit protocol. The explorer can break each, on a recorder only, to show that it stands for
 /// a reason: everywhere else the question is answered at compile time. What goes wrong without each, and which fence
-/// pays for it, is in docs/design.md, 7.17 and 9.11; the numbers below are those of 7.1 to 7.8 there.
+/// pays for it, is in docs/design.md, 7.17 and 9.11; the numbers below are those of 7.1 to 7.12 there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(dead_code, reason = "named by the explorer only")]
 #[doc(hidden)]
@@ -25,33 +25,39 @@ pub enum Rule {
     TwoSlots,
     /// 2: the record is fenced before its words are applied.
     CommitPoint,
-    /// 2: what a record publishes is fenced before the record is stored.
+    /// 3: a block that the transaction frees itself is no content.
+    ListFreed,
+    /// 3: what is published and is no content is fenced before the record is stored.
     CoveringFence,
-    /// 3: a record is settled only by a fence after its words were flushed.
-    Settled,
-    /// 4: a lone store retires a settled record.
-    LoneRetires,
-    /// 4: a lone store over a record that is not settled is a record itself.
-    LoneUnsettled,
-    /// 5: the older of two records is retired before the first store into a block.
-    RetireBeforeAllocation,
-    /// 6: a record is retired only when it is settled.
-    RetireSettled,
-    /// 7: another thread flushes the applied words again.
+    /// 4: a word goes alone only if no record has an entry for it.
+    LoneWord,
+    /// 4: a word goes alone only if it does not lie in the newest record's content.
+    LoneContent,
+    /// 4: a word goes alone only if no record has an entry in a block that its transaction allocated.
+    LoneAllocated,
+    /// 4: a word goes alone only if no record has an entry in a block that its transaction frees.
+    LoneFreed,
+    /// 4: a frame of a log goes alone only if no record has an entry where it goes.
+    LoneFrame,
+    /// 5: another thread flushes the applied words again.
     HandOver,
-    /// 7: another thread flushes an unfenced `RET` again.
-    HandOverRetired,
-    /// 8: recovery replays both records.
+    /// 6: the newest record counts only if its content is there.
+    Content,
+    /// 6: the older record counts whatever became of its content.
+    Witness,
+    /// 6: recovery flushes the content that it went by.
+    FlushContent,
+    /// 6: recovery replays both records.
     ReplayAll,
-    /// 8: recovery fences the slots before it replays what they say.
+    /// 6: recovery fences the slots before it replays what they say.
     SlotsFirst,
-    /// 8: recovery flushes the links and words that it reads.
+    /// 6: recovery flushes the links and words that it reads.
     FlushWalk,
-    /// 8: recovery fences what it replayed before it retires.
+    /// 6: recovery fences what it replayed before it retires.
     RetireReplayed,
-    /// 8: every open uses up a number.
+    /// 6: every open uses up a number.
     BurnNumber,
-    /// Words in freed blocks are dropped.
+    /// 12: words in blocks that the transaction frees are dropped.
     DropFreed,
     /// Logs: a frame's checksum is seeded with its position and number.
     FramePlace,
@@ -59,8 +65,8 @@ pub enum Rule {
     FrameEpoch,
     /// Logs: where other words change too, the frame's checksum is an entry of their record.
     FrameInRecord,
-    /// Logs: the older of two records is retired with a frame that is committed alone.
-    FrameRetires,
+    /// Logs: a frame that a record publishes is content of it.
+    FrameListed,
     /// Logs: a frame goes behind all that is durable, also where its transaction truncated that.
     FrameBehind,
     /// Logs: recovery flushes the frames that it accepts.
@@ -91,9 +97,9 @@ pub(crate) trait Observe {
     #[inline(always)]
     fn announce_durable(&self, _at: usize, _len: usize) {}
 
-    /// Recovery is about to read these bytes, and believes them if `valid` says so of the words there.
+    /// Recovery is about to read these ranges, and believes them, all or none, if `valid` says so of the words there.
     #[inline(always)]
-    fn announce_checksummed(&self, _at: usize, _len: usize, _valid: Valid<'_>) {}
+    fn announce_checksummed(&self, _ranges: &[Range<usize>], _valid: Valid<'_>) {}
 
     /// These bytes are written through `&mut` from now on: a block is under construction.
     #[inline(always)]
@@ -107,7 +113,8 @@ pub(crate) trait Observe {
     #[inline(always)]
     fn written(&self, _: &[u8], _: Origin) {}
 
-    /// The word or record that is stored next makes these bytes reachable: they must be durable.
+    /// The word or record that is stored next makes these bytes reachable, or the one that was just fenced has done so:
+    /// they must be durable.
     #[inline(always)]
     fn publishes(&self, _at: usize, _len: usize, _: Origin) {}
 }

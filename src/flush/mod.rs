@@ -195,6 +195,16 @@ impl Flusher {
         }
     }
 
+    /// Up to so many bytes a hash of them costs less than a fence that waits for their flushes; a fence with nothing to
+    /// wait for costs less than any.
+    #[inline]
+    pub(crate) fn hash_at_most(self) -> usize {
+        match self.instruction() {
+            Instruction::Nothing => 0,
+            _ => 1024,
+        }
+    }
+
     pub(crate) fn instruction(self) -> Instruction {
         FIXED.unwrap_or(self.instruction)
     }

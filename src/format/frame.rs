@@ -1,7 +1,8 @@
 //! [`Frame`]: what one transaction appended to a log, as it lies in the log's ring: a checksum, a word that says what
 //! it is ([`Meta`]), and the records. Where frames lie, and which of them count, is the business of the ring.
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use super::hash::hash_words;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes before a frame's body.
 pub(crate) const FRAME_HEADER: usize = 16;
@@ -154,21 +155,7 @@ impl Frame {
 
     /// The checksum of a body of `len` bytes whose word at a multiple of 8 is `load` of it, in bounded memory.
     pub(crate) fn checksum_of(self, meta: u64, len: usize, load: &dyn Fn(usize) -> u64) -> u64 {
-        let mut chunk = [0; 1024];
-        let mut read = |from: usize, len: usize| {
-            let words = chunk.chunks_exact_mut(8).zip((from..from + len).step_by(8));
-            words.for_each(|(word, at)| word.copy_from_slice(&load(at).to_le_bytes()));
-            chunk
-        };
-        if len <= 1024 {
-            return self.checksum(meta, &read(0, len)[..len]);
-        }
-        let mut hash = Xxh3::with_seed(self.seed(meta));
-        for from in (0..len).step_by(1024) {
-            let len = (len - from).min(1024);
-            hash.update(&read(from, len)[..len]);
-        }
-        hash.digest()
+        hash_words(self.seed(meta), len, load)
     }
 }
 

@@ -23,14 +23,17 @@
 use super::block::HEADER;
 use crate::error::{Error, Result};
 use crate::flush::{LINE, PAGE};
-use crate::medium::Map;
+use crate::medium::{Map, MediumImpl};
+use crate::observe::Origin;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The first eight bytes of every region.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"indelibl");
 /// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// The oldest format that it reads. Its records have no content; nothing else is different.
+const FIRST_FORMAT: u32 = 1;
 pub(crate) const IN_USE: usize = 1024;
 pub(crate) const SHUTDOWNS: usize = 1032;
 /// Where the checksum of page 0 is, in the second line.
@@ -51,6 +54,8 @@ const MAX_SCHEMA: usize = 1 << 24;
 /// The immutable settings of a region, and the offsets that follow from them, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
+    /// The version of the file's format. One of before is raised by open.
+    pub format: u32,
     pub region_id: u64,
     pub schema_len: usize,
     pub schema_checksum: u64,
@@ -91,6 +96,17 @@ impl Layout {
         self.heap()
     }
 
+    /// Raises the version of a file of before, durably with the next fence. Programs that know only that one would take a
+    /// record with content for none.
+    pub(crate) fn raise_version<M: MediumImpl>(&self, medium: &M, origin: Origin) {
+        if self.format < FORMAT {
+            for (at, value) in self.words().into_iter().filter(|&(at, _)| at == 8 || at == COVERED.end * 8) {
+                medium.store(at, value, origin);
+                medium.flush_word(at, origin);
+            }
+        }
+    }
+
     /// The words of page 0, without the magic.
     pub(crate) fn words(&self) -> Vec<(usize, u64)> {
         let words = self.covered();
@@ -124,18 +140,25 @@ impl Layout {
             let (found, supported) = (version as u32, FORMAT);
             return Err(Error::NewerFormat { path: path.to_path_buf(), found, supported });
         }
-        let words: [u64; 7] = std::array::from_fn(|i| map.load((COVERED.start + i) * 8));
-        let (found, expected) = (map.load(COVERED.end * 8), checksum(&words));
+        let mut words: [u64; 7] = std::array::from_fn(|i| map.load((COVERED.start + i) * 8));
+        // When open raises the version, a power failure may keep the version without its checksum, or this without it.
+        let mut of_version = |version: u32| {
+            words[0] = u64::from(version);
+            checksum(&words)
+        };
+        let (found, expected) = (map.load(COVERED.end * 8), of_version(FORMAT));
+        let expected = if found == of_version(FIRST_FORMAT) { found } else { expected };
         let damaged = |at: usize, found: String, expected: &str| {
             Err(Error::damaged(path, "header", at, found, expected))
         };
         if found != expected {
             return damaged(64, format!("checksum {found:#018x}"), &format!("{expected:#018x}"));
         }
-        if version != u64::from(FORMAT) {
-            return damaged(8, format!("format {version}"), "1");
+        if !(u64::from(FIRST_FORMAT)..=u64::from(FORMAT)).contains(&version) {
+            return damaged(8, format!("format {version}"), "1 or 2");
         }
         let layout = Layout {
+            format: if found == of_version(FORMAT) { version as u32 } else { FIRST_FORMAT },
             region_id: words[1],
             schema_len: words[2] as usize,
             schema_checksum: words[3],
@@ -214,6 +237,7 @@ mod tests {
     #[test]
     fn parts_do_not_overlap_and_each_begins_on_its_line() {
         let layout = Layout {
+            format: FORMAT,
             region_id: 1,
             schema_len: 777,
             schema_checksum: 2,

@@ -2,7 +2,9 @@
 //! (`book/src/inside.md`) is its contract.
 
 pub(crate) mod block;
+pub(crate) mod content;
 pub(crate) mod frame;
+mod hash;
 pub(crate) mod layout;
 pub(crate) mod mark;
 pub(crate) mod object;

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::block::{HEADER, Header};
+use super::content;
 use crate::medium::Map;
 use crate::persistent::{Persistent, TypeInfo};
 use std::ptr::NonNull;
@@ -52,6 +53,19 @@ pub(crate) unsafe fn write_bytes(map: &Map, at: usize, bytes: &[u8]) {
     // SAFETY: the caller's promise; the source is a reference, and so does not overlap a block that no
     // reference leads to.
     unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+}
+
+/// Hash of a block, its header and an object of `size` bytes at `at`, as content of a record.
+///
+/// # Safety
+///
+/// Nothing writes to the block meanwhile.
+#[inline]
+pub(crate) unsafe fn hash_block(map: &Map, region_id: u64, at: usize, size: usize) -> u64 {
+    let start = at - HEADER;
+    // SAFETY: the caller's promise.
+    let rest = unsafe { map.bytes(start + 8, HEADER - 8 + size) };
+    content::hash(region_id, start, map.load(start), rest)
 }
 
 /// The bytes of a slice of values without padding.

@@ -75,6 +75,10 @@ impl MediumImpl for Auto {
     fn fence(&self, origin: Origin) -> Result<()> {
         each!(self, medium => medium.fence(origin))
     }
+    #[inline(always)]
+    fn hash_at_most(&self) -> usize {
+        each!(self, medium => medium.hash_at_most())
+    }
     fn stream_object(&self, start: *mut u8, before: usize, bytes: &[u8], origin: Origin) -> Result<()> {
         each!(self, medium => medium.stream_object(start, before, bytes, origin))
     }

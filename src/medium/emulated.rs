@@ -71,6 +71,11 @@ impl MediumImpl for Emulated {
     }
 
     #[inline(always)]
+    fn hash_at_most(&self) -> usize {
+        self.flusher.hash_at_most()
+    }
+
+    #[inline(always)]
     fn fence(&self, _: Origin) -> Result<()> {
         flush::fence();
         Ok(())

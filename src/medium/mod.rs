@@ -231,6 +231,13 @@ pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     /// write-back of it can have failed unseen; `None` where nothing in the file says so (docs/design.md, 4.12 to 4.14).
     fn settle(&self, closed: Option<usize>) -> Result<bool>;
 
+    /// Up to so many bytes a hash costs less than a fence, so that a commit lets its record vouch for them
+    /// (docs/design.md, 7.3).
+    #[inline(always)]
+    fn hash_at_most(&self) -> usize {
+        1024
+    }
+
     /// Starts the write-back of an object that was written through `&mut`, and is not any more: `len` bytes, and the
     /// `before` bytes in front of it, from `start` on.
     #[inline(always)]

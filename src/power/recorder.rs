@@ -137,8 +137,8 @@ impl Observe for Recorder {
         self.state().announce_durable(&self.map, at, len);
     }
 
-    fn announce_checksummed(&self, at: usize, len: usize, valid: Valid<'_>) {
-        self.state().announce_checksummed(&self.map, at, len, valid);
+    fn announce_checksummed(&self, ranges: &[Range<usize>], valid: Valid<'_>) {
+        self.state().announce_checksummed(&self.map, ranges, valid);
     }
 
     fn begin(&self, block: Range<usize>, origin: Origin) {

@@ -25,6 +25,7 @@ pub(crate) fn plan<R: Persistent>(journal_words: usize, region_id: u64) -> Resul
     let text = schema::text(R::type_info());
     Layout::check_schema(&text)?;
     let layout = Layout {
+        format: layout::FORMAT,
         region_id,
         schema_len: text.len(),
         schema_checksum: xxh3_64(text.as_bytes()),

@@ -2,6 +2,7 @@
 
 use super::verify::{Overlay, Walk, settle_rings};
 use crate::error::{Error, Result};
+use crate::format::block::Extent;
 use crate::format::layout::{IN_USE, Layout, MAGIC};
 use crate::format::mark::Mark;
 use crate::format::record::{LAST_NUMBER, Record, read_record};
@@ -12,6 +13,7 @@ use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::tx::Engine;
 use crate::tx::journal::Journal;
+use std::ops::Range;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -32,20 +34,26 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     medium.announce(0, 8);
     if map.load(0) == MAGIC {
         // The magic was stored last: what it leads to must be durable.
-        medium.announce_durable(8, 64);
+        medium.announce_durable(16, 48);
+        // A later version of the crate may have raised the format's.
+        medium.announce(8, 8);
+        medium.announce(64, 8);
     }
     let layout = Layout::read(map, path, exact_len)?;
     let found = Mark::read(medium);
     found.check(medium, options.unsafe_shutdown_accepted())?;
     check_schema::<R, M>(medium, &layout)?;
 
-    // Rule 8.
+    // docs/design.md, 7.6.
     let journal = read_journal(medium, &layout, path)?;
     if !durable {
         // The magic too: a creation may have been killed before its last fence.
-        medium.flush_word(0, origin);
+        medium.flush_range(0, 72, origin);
         for slot in [layout.slot(0), layout.slot(1)] {
             medium.flush_range(slot, layout.slot(1) - layout.slot(0), origin);
+        }
+        if !medium.leaves_out(Rule::FlushContent) {
+            journal.content().for_each(|extent| medium.flush_range(extent.start, extent.len, origin));
         }
         if !journal.records.is_empty() && !medium.leaves_out(Rule::SlotsFirst) {
             medium.fence_at_open(origin)?;
@@ -73,6 +81,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let number = journal.retire_to(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     medium.flush_word(layout.retired(), origin);
+    layout.raise_version(medium, origin);
     Mark::in_use(medium.shutdowns()).store(medium, origin);
     medium.fence_at_open(origin)?;
     Ok((Engine::new(layout, heap, Journal::new(layout, number)), found.is_in_use()))
@@ -122,13 +131,19 @@ fn check_schema<R: Persistent, M: MediumImpl>(medium: &M, layout: &Layout) -> Re
 /// What recovery finds in the journal.
 #[derive(Debug)]
 struct Recovered {
-    /// The valid records, in the order of their numbers.
+    /// The committed records, in the order of their numbers.
     records: Vec<Record>,
     /// The highest number seen, valid or not, `RET` included.
     highest: u64,
 }
 
 impl Recovered {
+    /// The content that decided that the newest record is committed.
+    fn content(&self) -> impl Iterator<Item = Extent> {
+        let newest = self.records.last().and_then(|record| record.content.as_ref());
+        newest.into_iter().flat_map(|content| content.extents.iter().copied())
+    }
+
     /// What `RET` becomes: numbers go on behind it. After the last one no record is written any more, so that none
     /// can be completed by another of the same number.
     fn retire_to(&self, burn: bool) -> u64 {
@@ -136,7 +151,8 @@ impl Recovered {
     }
 }
 
-/// Rule 8, first part: reads `RET` and both slots. `Err` for a number that was never written.
+/// 7.6, first part: reads `RET` and both slots, and decides which records are committed. An error if a number is above
+/// [`LAST_NUMBER`], or if a record vouches for what is not in the heap.
 fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Result<Recovered> {
     let map = medium.map();
     medium.announce(layout.retired(), 8);
@@ -155,7 +171,7 @@ fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Resu
         let checked = !medium.leaves_out(Rule::Checksum);
         let read = |load: &dyn Fn(usize) -> u64| read_record(layout, at, number, checked, load);
         let len = layout.slot(1) - layout.slot(0);
-        medium.announce_checksummed(at + 8, len - 8, &|load| read(load).is_some());
+        medium.announce_checksummed(&[at + 8..at + len], &|load| read(load).is_some());
         records.extend(read(&|at| map.load(at)));
     }
     if highest > LAST_NUMBER {
@@ -167,7 +183,29 @@ fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Resu
             "a number that was reached",
         ));
     }
-    records.sort_by_key(|record| record.number);
+    records.sort_by_key(|record: &Record| record.number);
+    let heap = layout.heap()..map.len();
+    for (record, content) in records.iter().filter_map(|record| Some((record, record.content.as_ref()?))) {
+        if let Some(Extent { start, len }) = content.misplaced(heap.clone()) {
+            let found = format!("a record that vouches for {len} bytes at {start:#x}");
+            let expected = format!("extents from {:#x} to {:#x}, each behind the one before", heap.start, heap.end);
+            return Err(Error::damaged(path, "journal", record.at, found, expected));
+        }
+    }
+    // The newest is committed if what it vouches for is there; the older in any case, because the newest was stored only
+    // after its fence.
+    let asked = if medium.leaves_out(Rule::Witness) { records.len() } else { 1 };
+    let mut index = records.len();
+    for _ in 0..asked.min(records.len()) {
+        index -= 1;
+        let Some(content) = &records[index].content else { continue };
+        let is_there = |load: &dyn Fn(usize) -> u64| content.is_there(layout.region_id, load);
+        let ranges: Vec<Range<usize>> = content.extents.iter().map(|extent| extent.range()).collect();
+        medium.announce_checksummed(&ranges, &is_there);
+        if !is_there(&|at| map.load(at)) && !medium.leaves_out(Rule::Content) {
+            records.remove(index);
+        }
+    }
     if medium.leaves_out(Rule::ReplayAll) && records.len() == 2 {
         records.remove(0);
     }

@@ -272,9 +272,6 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
         let mut engine = self.engine.borrow_mut();
         engine.check_poison()?;
-        if engine.owned_is_empty() {
-            engine.journal.before_first_allocation(&self.medium, origin);
-        }
         let at = engine.allocate(&self.medium, size, info.align)?;
         let extent = Extent::of(at, size);
         self.medium.begin(extent, origin);

@@ -8,6 +8,7 @@
 
 use super::abort::AbortOnPanic;
 use super::blocks::{Block, Blocks};
+use super::content::Collected;
 use super::handles::Handles;
 use super::journal::Journal;
 use super::pending::{Pending, Sorted};
@@ -36,6 +37,8 @@ pub(crate) struct Engine {
     pub heap: Heap,
     pub journal: Journal,
     pub pending: Pending,
+    /// What it flushed, for its record to vouch for.
+    pub(super) content: Collected,
     /// What is appended to logs.
     pub logs: Staging,
     /// Where its handles were made.
@@ -75,6 +78,7 @@ impl Engine {
             heap,
             journal,
             pending: Pending::default(),
+            content: Collected::new(),
             logs: Staging::new(layout.region_id),
             handles: Handles::default(),
             owned: Blocks::default(),
@@ -102,10 +106,6 @@ impl Engine {
             other => other.to_string(),
         };
         self.poison.get_or_insert(reason);
-    }
-
-    pub(crate) fn owned_is_empty(&self) -> bool {
-        self.owned.is_empty()
     }
 
     pub(crate) fn own(&mut self, at: usize, size: usize, align: usize) {
@@ -197,8 +197,15 @@ impl Engine {
         // Fast path: at most one word, and nothing allocated, freed, appended or unfenced.
         let words_only =
             self.owned.is_empty() && self.freed.is_empty() && self.logs.is_empty() && !medium.is_unfenced();
-        if words_only && self.journal.may_go_alone(medium) && self.pending.changes().len() <= 1 {
-            return self.commit_lone(medium, origin);
+        if words_only {
+            let alone = match self.pending.changes() {
+                [] => true,
+                [change] => self.journal.word_may_go_alone(medium, change.at),
+                _ => false,
+            };
+            if alone {
+                return self.commit_lone(medium, origin);
+            }
         }
         self.commit_any(medium, origin)
     }
@@ -263,44 +270,81 @@ impl Engine {
         let own = &mut self.own_changes;
         keep_changed(medium, &mut words, own, &self.owned, &self.doomed, &self.journal);
         let count = words.changes().len();
-        let (mut frames, mut alone) = (0, false);
+        let mut frames = 0;
         if !self.logs.is_empty() {
-            (frames, alone) = self.logs.count_frames(words.changes(), &self.owned);
+            frames = self.logs.count_frames(words.changes(), &self.owned);
             words.changes_mut().reserve(frames);
         }
         self.journal.check_room(count + frames).map_err(Failure::Refused)?;
 
-        // Words in this transaction's own blocks: nothing reaches them yet.
+        // Words in this transaction's own blocks: nothing reaches them yet. A record that vouched for them would have to
+        // load lines that are being written back.
         for change in &*own {
             let from = words.origin::<M>(change.at, origin);
             medium.store(change.at, change.value, from);
             medium.flush_word(change.at, from);
         }
-        if !self.logs.is_empty() {
-            if alone {
-                self.journal.before_lone_frame(medium, origin);
-            }
-            let publish = if alone { Publish::Alone } else { Publish::InRecord };
-            self.logs.write_frames(medium, &self.owned, &mut words, publish);
-            // What the record publishes, in the order of their offsets.
-            words.changes_mut().sort_unstable_by_key(|change| change.at);
-            if alone {
-                // The one fence of a commit that appends to a log and does nothing else.
+        if !self.content.is_unfenced(medium.fences()) {
+            self.content.clear();
+        } else if !self.doomed.is_empty() && !medium.leaves_out(Rule::ListFreed) {
+            self.content.leave_out(&self.doomed);
+        }
+        if count == 0 && frames == 1 {
+            if frame_may_go_alone(medium, &self.logs, &self.journal, &self.owned, &self.doomed) {
+                self.logs.write_frames(medium, &self.owned, &mut words, Publish::Alone, None);
                 return medium.fence(origin).map_err(Failure::CommitFence);
             }
+        }
+        // Rule 3: the record vouches for what was flushed, or a fence covers it.
+        let mut is_sealed = !medium.is_unfenced();
+        if is_sealed && (frames > 0 || self.content.is_unfenced(medium.fences())) {
+            let added = self.logs.frames(&self.owned).flatten().filter(|range| !range.is_empty());
+            let (extents, more) = added.fold((0, 0), |(count, len), range| (count + 1, len + range.len()));
+            is_sealed = self.content.can_be_sealed(more, medium.hash_at_most())
+                && self.journal.has_room_for(count + frames, self.content.count() + extents)
+                && self.journal.has_numbers();
+        }
+        if !self.logs.is_empty() {
+            let content = is_sealed.then_some(&mut self.content);
+            self.logs.write_frames(medium, &self.owned, &mut words, Publish::InRecord, content);
+            // What the record publishes, in the order of their offsets.
+            words.changes_mut().sort_unstable_by_key(|change| change.at);
+            // Frames in blocks of its own are not listed.
+            is_sealed &= !medium.is_unfenced();
         }
         if words.changes().is_empty() {
             return Ok(());
         }
-        if medium.is_unfenced() && !medium.leaves_out(Rule::CoveringFence) {
-            // The covering fence: whatever the types were told, nothing is published before it (docs/design.md, 7.10).
-            medium.fence(origin).map_err(Failure::CoveringFence)?;
+        if is_sealed {
+            self.content.sort();
+        } else {
+            let unfenced = medium.is_unfenced() || self.content.is_unfenced(medium.fences());
+            if unfenced && !medium.leaves_out(Rule::CoveringFence) {
+                // Whatever the types were told, nothing is published before it (docs/design.md, 7.10).
+                medium.fence(origin).map_err(Failure::CoveringFence)?;
+            }
+            self.content.clear();
         }
         if M::OBSERVED {
-            announce_published(medium, &self.owned, &self.doomed, origin);
-            self.logs.announce_frames(medium, &self.owned);
+            announce_published(medium, &self.owned, &self.doomed, &self.content, origin);
+            self.logs.announce_frames(medium, &self.owned, &self.content);
         }
-        self.journal.commit(medium, &mut words, origin).map_err(Failure::CommitFence)
+        if let [change] = words.changes()[..]
+            && self.content.count() == 0
+        {
+            let mut alone = self.journal.word_may_go_alone(medium, change.at)
+                && blocks_are_in_no_record(medium, &self.journal, &self.owned, &self.doomed);
+            if !alone && !self.journal.has_numbers() {
+                self.journal.retire_all(medium, origin).map_err(Failure::CommitFence)?;
+                alone = true;
+            }
+            if alone {
+                let from = words.origin::<M>(change.at, origin);
+                let committed = self.journal.commit_alone(medium, change, from, origin);
+                return committed.map_err(Failure::CommitFence);
+            }
+        }
+        self.journal.commit_record(medium, &mut words, &self.content, origin).map_err(Failure::CommitFence)
     }
 
     /// A transaction that took of the heap's reserve gives as much back.
@@ -358,6 +402,7 @@ impl Engine {
     #[inline]
     fn clear(&mut self) {
         self.pending.clear();
+        self.content.clear();
         self.logs.clear();
         self.owned.clear();
         self.freed.clear();
@@ -368,17 +413,12 @@ impl Engine {
         }
     }
 
-    /// Retires the journal and marks the region as closed, durably.
+    /// Marks the region as closed, durably. Its records stay: to replay them changes nothing.
     pub(crate) fn close<M: Medium>(&mut self, medium: &M, origin: Origin) -> Result<()> {
         self.check_poison()?;
-        self.journal.hand_over(medium, self.fences, origin);
-        let medium = &Writeback::new(medium, self.fences);
-        let result = (|| {
-            self.journal.close(medium, origin)?;
-            medium.store(IN_USE, 0, origin);
-            medium.flush_word(IN_USE, origin);
-            medium.fence(origin)
-        })();
+        medium.store(IN_USE, 0, origin);
+        medium.flush_word(IN_USE, origin);
+        let result = medium.fence(origin);
         if let Err(error) = &result {
             self.poison(error);
         }
@@ -435,10 +475,49 @@ fn keep_changed<M: Medium>(
     }
 }
 
-/// For the explorer: the new objects that the words to be committed make reachable.
-fn announce_published<M: Medium>(medium: &Writeback<'_, M>, owned: &Blocks, doomed: &Blocks, origin: Origin) {
+/// Rule 4: whether the one frame that a transaction appends needs no record, as it changes nothing else.
+fn frame_may_go_alone<M: Medium>(
+    medium: &Writeback<'_, M>,
+    logs: &Staging,
+    journal: &Journal,
+    owned: &Blocks,
+    doomed: &Blocks,
+) -> bool {
+    !journal.has_records()
+        || blocks_are_in_no_record(medium, journal, owned, doomed)
+            && (medium.leaves_out(Rule::LoneFrame)
+                || !logs.frames(owned).flatten().any(|range| journal.has_entry_in(range)))
+}
+
+/// Rule 4: whether no record that recovery may replay has an entry in a block that a transaction allocated or frees: what
+/// is replayed must not be the next owner's.
+fn blocks_are_in_no_record<M: Medium>(
+    medium: &Writeback<'_, M>,
+    journal: &Journal,
+    owned: &Blocks,
+    doomed: &Blocks,
+) -> bool {
+    let in_none = |blocks: &Blocks| {
+        !blocks.iter().any(|block| journal.has_entry_in(block.at..block.at + block.size))
+    };
+    !journal.has_records()
+        || (in_none(owned) || medium.leaves_out(Rule::LoneAllocated))
+            && (in_none(doomed) || medium.leaves_out(Rule::LoneFreed))
+}
+
+/// For the explorer: the new objects that the words to be committed make reachable, but for those that the record vouches
+/// for.
+fn announce_published<M: Medium>(
+    medium: &Writeback<'_, M>,
+    owned: &Blocks,
+    doomed: &Blocks,
+    content: &Collected,
+    origin: Origin,
+) {
     for block in owned.iter().filter(|block| !doomed.contain(block.at)) {
-        medium.publishes(block.at - HEADER, HEADER + block.size, origin);
+        if !content.extents().any(|extent| extent.start == block.at - HEADER) {
+            medium.publishes(block.at - HEADER, HEADER + block.size, origin);
+        }
     }
 }
 

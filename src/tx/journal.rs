@@ -1,11 +1,9 @@
-//! The redo journal: how several published words change together.
+//! The redo journal: how several published words change together, with the objects that they make reachable.
 //!
-//! In persistent memory there are two record slots `{number, count, checksum, entries}` and one word `RET`:
-//! a record is valid if its number is above `RET`, its count in range and its checksum right. Record `N + 1`
-//! goes to the slot that does not hold `N`; its fence is the commit point, and its words are applied and
-//! flushed after that without one. `N` is *settled* once a fence of the same thread has followed; only then
-//! may it be retired, and the retirement shares the flush batch of a later commit. The nine rules are
-//! docs/design.md, 7.1 to 7.9; the numbers below refer to them.
+//! In persistent memory there are two record slots `{number, counts, checksum, entries, content}` and one word `RET`. A
+//! record is well-formed if its number is above `RET`, its counts in range and its checksum right. Record `N + 1` goes to
+//! the slot that does not hold `N`; its fence is the commit point, also for the content that it vouches for, and its
+//! words are applied and flushed after that without one. Records are retired when a region is opened, and not before. The rules are docs/design.md, 7.1 to 7.9; the numbers below refer to them.
 
 use super::abort::AbortOnPanic;
 use super::pending::Sorted;
@@ -13,10 +11,14 @@ use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
 use crate::format::layout::{Layout, RECORD_HEADER};
-use crate::format::record::{Change, LAST_NUMBER, checksum};
+use super::content::Collected;
+use crate::format::block::Extent;
+use crate::format::content::pack;
+use crate::format::record::{Change, LAST_NUMBER, checksum, counts, record_len};
 use crate::medium::MediumImpl;
 use crate::observe::{Origin, Rule};
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
@@ -51,30 +53,32 @@ pub(crate) struct Journal {
     number: u64,
     /// The slot that holds it.
     slot: usize,
-    /// How many records are not retired: none, the last one, or the last two.
-    unretired: u64,
-    /// The words that the last record applied, in the order of their offsets.
+    /// The words that the last record applied, in the order of their offsets; none if every record is retired.
     applied: Vec<Change>,
-    /// When they were flushed.
+    /// Those of the record before it.
+    before: Vec<Change>,
+    /// What the last record vouches for, in the order of the places.
+    content: Vec<Extent>,
+    /// Scratch: the content's words in the record.
+    content_words: Vec<u64>,
+    /// When `applied` was flushed.
     applied_at: Fences,
-    /// When `RET` was flushed last.
-    retired_at: Fences,
-    /// The thread that flushed `applied` and `RET`.
+    /// The thread that flushed it.
     thread: ThreadNumber,
 }
 
 impl Journal {
-    /// After an open that made `number` the last one, with nothing to retire: no fence of a transaction came before
-    /// the first one of [`Writeback`]'s.
+    /// The state after open: numbers go on behind `number`, every record is retired, everything is durable.
     pub(crate) fn new(layout: Layout, number: u64) -> Self {
         Journal {
             layout,
             number,
             slot: 0,
-            unretired: 0,
             applied: Vec::new(),
+            before: Vec::new(),
+            content: Vec::new(),
+            content_words: Vec::new(),
             applied_at: Fences::NONE,
-            retired_at: Fences::NONE,
             thread: ThreadNumber::current(),
         }
     }
@@ -83,35 +87,65 @@ impl Journal {
         self.layout.journal_words
     }
 
-    /// Rule 7: what another thread flushed and did not fence is flushed again by this one. `now`: the fences so far.
-    /// Before a transaction, of which these flushes are none: nothing that it publishes depends on them.
+    /// Rule 5: what another thread flushed and did not fence is flushed again by this one. `now`: the fences so far.
+    /// It runs before the transaction begins, and is none of its flushes: nothing that it publishes depends on them.
     #[inline]
     pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
-        if self.applied_at.max(self.retired_at) >= now && self.thread != ThreadNumber::current() {
-            self.flush_again(medium, now, origin);
+        if self.applied_at >= now && self.thread != ThreadNumber::current() {
+            self.flush_again(medium, origin);
         }
     }
 
     #[cold]
-    fn flush_again<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
+    fn flush_again<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
         self.thread = ThreadNumber::current();
-        if self.applied_at >= now && !medium.leaves_out(Rule::HandOver) {
+        if !medium.leaves_out(Rule::HandOver) {
             medium.flush_words(self.applied.iter().map(|change| change.at), origin);
         }
-        if self.retired_at >= now && !medium.leaves_out(Rule::HandOverRetired) {
-            medium.flush_word(self.layout.retired(), origin);
-        }
     }
 
-    /// Rule 4: whether a word that is all that a transaction publishes may be stored without a record.
+    /// Whether recovery may replay a record.
     #[inline]
-    pub(crate) fn may_go_alone<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
-        self.is_settled(medium) || medium.leaves_out(Rule::LoneUnsettled)
+    pub(crate) fn has_records(&self) -> bool {
+        !self.applied.is_empty()
     }
 
-    /// Rule 3: whether the words of the last record are durable, so that `unsettled` is empty.
+    /// Rule 4: whether a record that recovery may replay has an entry in this range.
+    pub(crate) fn has_entry_in(&self, range: Range<usize>) -> bool {
+        [&self.applied, &self.before].into_iter().any(|changes| {
+            let first = changes.partition_point(|change| change.at < range.start);
+            changes.get(first).is_some_and(|change| change.at < range.end)
+        })
+    }
+
+    /// Rule 4: whether the word at `at` lies in what the last record vouches for.
+    fn vouches_for(&self, at: usize) -> bool {
+        let after = self.content.partition_point(|extent| extent.start <= at);
+        after > 0 && self.content[after - 1].range().contains(&at)
+    }
+
+    /// Rule 4: whether a word can be changed without a record, by a transaction that neither allocates nor frees.
     #[inline]
-    pub(crate) fn is_settled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
+    pub(crate) fn word_may_go_alone<M: MediumImpl>(&self, medium: &Writeback<'_, M>, at: usize) -> bool {
+        !self.has_records()
+            || (!self.has_entry_in(at..at + 8) || medium.leaves_out(Rule::LoneWord))
+                && (!self.vouches_for(at) || medium.leaves_out(Rule::LoneContent))
+    }
+
+    /// Whether a record can still have a number.
+    #[inline]
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.number < LAST_NUMBER
+    }
+
+    /// Whether a record with so many words can also vouch for so many extents.
+    pub(crate) fn has_room_for(&self, words: usize, extents: usize) -> bool {
+        record_len(words, extents) <= record_len(self.capacity(), 0)
+    }
+
+    /// Whether the words of the last record are durable, so that `unsettled` is empty.
+    #[inline]
+    fn is_settled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
         medium.has_fenced_since(self.applied_at)
     }
 
@@ -122,34 +156,20 @@ impl Journal {
         if self.is_settled(medium) { &[] } else { &self.applied }
     }
 
-    /// Rule 5: before the first store into a block that a retired transaction may have freed, the older of
-    /// two records is retired.
-    pub(crate) fn before_first_allocation<M: MediumImpl>(
-        &mut self,
-        medium: &Writeback<'_, M>,
-        origin: Origin,
-    ) {
-        if self.unretired == 2 && !medium.leaves_out(Rule::RetireBeforeAllocation) {
-            self.unretired = 1;
-            self.retire(medium, self.number - 1, origin);
+    /// Retires every record, durably, so that everything may go alone: where no number is left for another. Only when the
+    /// words of the last one are durable, because recovery will not store them any more.
+    #[cold]
+    pub(crate) fn retire_all<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
+        if !self.is_settled(medium) {
+            medium.fence(origin)?;
         }
-    }
-
-    /// Before a frame of a log is stored that no record publishes: it may lie where the older of two records
-    /// would store a word, because the younger truncated what was there. That one would be replayed over it
-    /// (docs/design.md, 9.12).
-    pub(crate) fn before_lone_frame<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) {
-        if self.unretired == 2 && !medium.leaves_out(Rule::FrameRetires) {
-            self.unretired = 1;
-            self.retire(medium, self.number - 1, origin);
-        }
-    }
-
-    fn retire<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, number: u64, origin: Origin) {
-        medium.store(self.layout.retired(), number, origin);
+        medium.store(self.layout.retired(), self.number, origin);
         medium.flush_word(self.layout.retired(), origin);
-        self.retired_at = medium.fences();
-        self.thread = ThreadNumber::current();
+        medium.fence(origin)?;
+        self.applied.clear();
+        self.before.clear();
+        self.content.clear();
+        Ok(())
     }
 
     /// Whether so many words can be changed at once.
@@ -167,76 +187,57 @@ impl Journal {
         }
     }
 
-    /// Changes all these words, in the order of their offsets, durably, or none of them. Everything that they
-    /// make reachable is fenced already. An error is that of the commit's own fence: the outcome is unknown.
-    ///
-    /// The words are not needed after that.
-    #[inline]
-    pub(crate) fn commit<M: MediumImpl>(
-        &mut self,
-        medium: &Writeback<'_, M>,
-        words: &mut Sorted<'_>,
-        origin: Origin,
-    ) -> Result<()> {
-        match words.changes()[..] {
-            [] => Ok(()),
-            [change] if self.may_go_alone(medium) => {
-                self.commit_alone(medium, change, words.origin::<M>(change.at, origin), origin)
-            }
-            // No number is left to make it a record; what the last one applied can be settled.
-            [change] if self.number >= LAST_NUMBER => {
-                medium.fence(origin)?;
-                self.commit_alone(medium, change, words.origin::<M>(change.at, origin), origin)
-            }
-            _ => self.commit_record(medium, words, origin),
-        }
-    }
-
-    /// Changes this word and nothing else, durably; `from` is where the change comes from. Rule 4: what the last
-    /// record applied is settled.
+    /// Changes this word and nothing else, durably; `from` is where the change comes from. Rule 4 allows it.
     #[inline(always)]
     pub(crate) fn commit_alone<M: MediumImpl>(
-        &mut self,
+        &self,
         medium: &Writeback<'_, M>,
         change: Change,
         from: Origin,
         origin: Origin,
     ) -> Result<()> {
-        if self.unretired > 0 && self.is_settled(medium) && !medium.leaves_out(Rule::LoneRetires) {
-            self.retire(medium, self.number, origin);
-            self.unretired = 0;
-        }
         medium.store(change.at, change.value, from);
         medium.persist_word(change.at, from, origin)
     }
 
-    /// Rule 2.
-    fn commit_record<M: MediumImpl>(
+    /// Rule 2: changes all these words, in the order of their offsets, durably, or none of them. Everything that they make
+    /// reachable is fenced already, or is `content`, which is flushed and becomes durable with them. An error is that of
+    /// the commit's own fence: the outcome is unknown.
+    ///
+    /// The words are not needed after that.
+    pub(super) fn commit_record<M: MediumImpl>(
         &mut self,
         medium: &Writeback<'_, M>,
         words: &mut Sorted<'_>,
+        content: &Collected,
         origin: Origin,
     ) -> Result<()> {
+        self.note_content(content);
         self.number += 1;
         if !medium.leaves_out(Rule::TwoSlots) {
             self.slot = 1 - self.slot;
         }
         let at = self.layout.slot(self.slot);
         let changes = words.changes();
-        let entries = changes.as_bytes();
-        let checksum = checksum(entries, self.number, self.layout.region_id);
-        let header = [self.number, changes.len() as u64, checksum];
+        let (entries, extents) = (changes.as_bytes(), self.content_words.as_bytes());
+        let checksum = checksum(entries, extents, self.number, self.layout.region_id);
+        let header = [self.number, counts(changes.len(), self.content.len()), checksum];
         let from = |at: usize| words.origin::<M>(at, origin);
         medium.store_run(at, header.as_bytes(), |_| origin);
         medium.store_run(at + RECORD_HEADER, entries, |word| from(changes[word / 2].at));
-        medium.flush(at, RECORD_HEADER + entries.len(), origin);
+        if !extents.is_empty() {
+            medium.store_run(at + RECORD_HEADER + entries.len(), extents, |_| origin);
+        }
+        medium.flush_record(at, RECORD_HEADER + entries.len() + extents.len(), origin);
         if !medium.leaves_out(Rule::CommitPoint) {
             medium.fence(origin)?;
         }
 
         // The commit point. What follows only makes visible what recovery would do as well.
         let abort = AbortOnPanic;
-        self.unretired = 2.min(self.unretired + 1);
+        if M::OBSERVED {
+            self.content.iter().for_each(|extent| medium.publishes(extent.start, extent.len, origin));
+        }
         let mut rest = changes;
         while let [change, behind @ ..] = rest {
             medium.store(change.at, change.value, from(change.at));
@@ -246,25 +247,23 @@ impl Journal {
             }
             rest = behind;
         }
+        std::mem::swap(&mut self.before, &mut self.applied);
         words.exchange(&mut self.applied);
-        self.applied_at = if medium.leaves_out(Rule::Settled) { Fences::NONE } else { medium.fences() };
+        self.applied_at = medium.fences();
         self.thread = ThreadNumber::current();
         std::mem::forget(abort);
-        if medium.leaves_out(Rule::RetireSettled) {
-            self.retire(medium, self.number, origin);
-        }
         Ok(())
     }
 
-    /// Makes the applied words durable and retires every record. For a clean close, after a hand-over.
-    pub(crate) fn close<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
-        if self.unretired > 0 {
-            if !self.is_settled(medium) {
-                medium.fence(origin)?;
-            }
-            self.retire(medium, self.number, origin);
-            self.unretired = 0;
+    /// What the next record vouches for. It is the newest from its first store on.
+    #[inline]
+    fn note_content(&mut self, content: &Collected) {
+        self.content.clear();
+        self.content_words.clear();
+        if content.count() > 0 {
+            self.content.extend(content.extents());
+            self.content_words.push(content.hash());
+            self.content_words.extend(content.extents().map(pack));
         }
-        Ok(())
     }
 }

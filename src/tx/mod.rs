@@ -15,6 +15,7 @@
 mod abort;
 mod alloc;
 mod blocks;
+mod content;
 mod engine;
 mod handles;
 pub(crate) mod journal;
@@ -30,11 +31,11 @@ pub use operands::{Attach, Fence, Flush, Owned, Publish, Stage};
 pub use read::{Committed, Read};
 
 use crate::error::{Error, Result};
-use crate::format::block::{self, HEADER};
+use crate::format::{block, object};
 use crate::link::{self, Link};
 use crate::medium::Medium;
 use crate::observe::Origin;
-use crate::persistent::{No, Persistent, Target};
+use crate::persistent::{Kind, No, Persistent, Target};
 use crate::pm::{Pm, Taken};
 use crate::state::{Dirty, OnItsThread};
 use crate::word::Word;
@@ -295,8 +296,9 @@ impl<'t, M: Medium> Tx<'t, M> {
         self.fill(at, slot.address(), target, Location::caller());
     }
 
-    /// As [`Tx::publish`], and takes `Flushed` objects too: one fence, made by the commit before it changes
-    /// anything, covers all that was staged.
+    /// As [`Tx::publish`], and takes `Flushed` objects too: the commit's one fence covers all that was staged, because
+    /// its record holds a hash of it. Of more than is worth a hash (1 KiB on persistent memory), and of a new log, the
+    /// commit makes sure with a fence of its own before it changes anything.
     ///
     /// # Panics
     ///
@@ -528,11 +530,20 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// Starts the write-back of an object's block.
     #[inline(always)]
     fn flush_object<T: Target + ?Sized>(&self, object: NonNull<T>, origin: Origin) {
-        let header = object.as_ptr().cast::<u8>().wrapping_sub(HEADER);
-        match T::FIXED_SIZE {
-            Some(size) if block::in_one_line(size) => self.medium.flush_block(header, size, true, origin),
-            _ => self.medium.flush_block(header, T::byte_len(object), false, origin),
+        let at = object.addr().get() - self.medium.map().address();
+        let (size, in_one_line) = match T::FIXED_SIZE {
+            Some(size) => (size, block::in_one_line(size)),
+            None => (T::byte_len(object), false),
+        };
+        if matches!(T::target_info().kind, Kind::Ring) {
+            // Frames are appended to it, and its `TAIL` and `NEXT` change, all without a record.
+            return self.medium.flush_block(at, size, in_one_line, origin);
         }
+        let engine = &mut **self.engine.borrow_mut();
+        let region_id = engine.layout.region_id;
+        // SAFETY: the handle was `Dirty` and is used up: nothing writes to the object any more.
+        let hash = || unsafe { object::hash_block(self.medium.map(), region_id, at, size) };
+        self.medium.flush_content(&mut engine.content, at, size, in_one_line, hash, origin);
     }
 
     /// The word at this offset, as the transaction sees it.

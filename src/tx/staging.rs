@@ -2,19 +2,24 @@
 //!
 //! Records are staged in DRAM and copied into the ring at commit, as one frame for each log. If a transaction changes
 //! nothing else, its frame's checksum publishes it: payload, checksum, flush, *one* fence. Otherwise the frame is written
-//! without its checksum before the covering fence, and the checksum is one of the words of the commit's record.
+//! without its checksum, which is one of the words of the commit's record, and what is behind it is content of that.
 //! Truncations are words like any other. `format/ring/` has the format.
 
 use super::blocks::Blocks;
+use super::content::{Collected, Listed};
 use super::pending::{Pending, Sorted};
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::LINE;
+use crate::format::block::Extent;
+use crate::format::content;
 use crate::format::frame::*;
 use crate::format::record::Change;
 use crate::format::ring::*;
 use crate::medium::{Map, Medium};
 use crate::observe::{Origin, Rule};
+use std::ops::Range;
+use zerocopy::IntoBytes;
 
 /// The logs that a transaction changes. Its buffers are kept.
 #[derive(Debug)]
@@ -324,18 +329,17 @@ impl Staging {
         }
     }
 
-    /// How many frames there are whose checksums publish them, and whether nothing else is to be published.
+    /// How many frames there are whose checksums publish them.
     #[inline(never)]
-    pub(super) fn count_frames(&self, words: &[Change], owned: &Blocks) -> (usize, bool) {
+    pub(super) fn count_frames(&self, words: &[Change], owned: &Blocks) -> usize {
         let is_head = |at| self.logs.iter().any(|staged| staged.at + HEAD == at);
         debug_assert!(words.len() != 1 || !is_head(words[0].at), "`HEAD` changes alone");
         let frames = self.logs.iter().filter(|staged| staged.frame.is_some());
-        let published = frames.filter(|staged| !owned.hold(staged.at)).count();
-        (published, published == 1 && words.is_empty())
+        frames.filter(|staged| !owned.hold(staged.at)).count()
     }
 
     /// Writes and flushes the frames. Their checksums too where nothing else publishes them; otherwise these
-    /// are added to the changes.
+    /// are added to the changes, and the frames to the `content` that the record will vouch for, if it can.
     #[inline(never)]
     pub(super) fn write_frames<M: Medium>(
         &self,
@@ -343,6 +347,7 @@ impl Staging {
         owned: &Blocks,
         words: &mut Sorted<'_>,
         publish: Publish,
+        mut content: Option<&mut Collected>,
     ) {
         for (staged, batch) in self.logs.iter().zip(&self.batches) {
             let Some(position) = staged.frame else { continue };
@@ -358,26 +363,40 @@ impl Staging {
                 false => staged.tail,
             };
             let (offset, skipped) = (staged.offset(position), staged.offset(tail));
+            // What the record vouches for: the frame behind its checksum, and the skip that leads to it.
+            let mut list = |start: usize, first: u64, rest: &[u8]| {
+                let content = content.as_deref_mut()?;
+                if medium.leaves_out(Rule::FrameListed) {
+                    return Some(Listed::in_vain());
+                }
+                let hash = || content::hash(self.region_id, start, first, rest);
+                (publish == Publish::InRecord)
+                    .then(|| medium.list(content, Extent { start, len: 8 + rest.len() }, hash))
+            };
             let frame = |position| {
                 Frame { region_id: self.region_id, ring: at, position, sequence }
                     .without_place_if(medium.leaves_out(Rule::FramePlace))
             };
             if position != tail {
-                // It leads to the start of the ring, and says nothing else: it may be there without the frame.
+                // It leads to the start of the ring, and says nothing else: it may be there without the frame. Not the frame
+                // without it, which nothing would lead to.
                 let meta = skip(tail, position, epoch);
+                let checksum = frame(tail).checksum(meta, &[]);
                 medium.store(skipped + 8, meta, origin);
-                medium.store(skipped, frame(tail).checksum(meta, &[]), origin);
-                medium.flush_word(skipped, origin);
+                medium.store(skipped, checksum, origin);
+                let listed = list(skipped, checksum, meta.as_bytes());
+                medium.flush_listed(listed, skipped, FRAME_HEADER, origin);
             }
             let (kind, body) = staged.body(batch);
             let meta = Meta { kind, len: body.len() as u32, epoch }.encode();
             let end = offset + FRAME_HEADER + body.len();
             medium.store(offset + 8, meta, origin);
             medium.store_bytes(offset + FRAME_HEADER, body, origin);
+            let listed = list(offset + 8, meta, body);
             // The other lines are on their way while the checksum is computed.
             let second_line = (offset / LINE + 1) * LINE;
             if end > second_line {
-                medium.flush(second_line, end - second_line, origin);
+                medium.flush_listed(listed, second_line, end - second_line, origin);
             }
             let checksum = frame(position).checksum(meta, body);
             if publish == Publish::InRecord {
@@ -385,20 +404,42 @@ impl Staging {
             } else {
                 medium.store(offset, checksum, origin);
             }
-            medium.flush_word(offset, origin);
+            medium.flush_listed(listed, offset, FRAME_HEADER, origin);
         }
     }
 
-    /// For the explorer: the frames whose checksums are words of the commit, and the skips that lead to them.
-    pub(super) fn announce_frames<M: Medium>(&self, medium: &Writeback<'_, M>, owned: &Blocks) {
+    /// The frames that are not in the transaction's own blocks, each as the bytes that it and its skip take.
+    pub(super) fn frames<'a>(&'a self, owned: &'a Blocks) -> impl Iterator<Item = [Range<usize>; 2]> + 'a {
+        let logs = self.logs.iter().zip(&self.batches).filter(|(staged, _)| !owned.hold(staged.at));
+        logs.filter_map(|(staged, batch)| {
+            let frame = staged.offset(staged.frame?);
+            let tail = staged.offset(staged.tail);
+            let skip = if tail == frame { tail..tail } else { tail..tail + FRAME_HEADER };
+            Some([frame..frame + FRAME_HEADER + staged.body(batch).1.len(), skip])
+        })
+    }
+
+    /// For the explorer: the frames whose checksums are words of the commit, and the skips that lead to them, but for what
+    /// the record vouches for.
+    pub(super) fn announce_frames<M: Medium>(
+        &self,
+        medium: &Writeback<'_, M>,
+        owned: &Blocks,
+        content: &Collected,
+    ) {
+        let publishes = |at: usize, len: usize, origin| {
+            if !content.extents().any(|extent| extent.start == at) {
+                medium.publishes(at, len, origin);
+            }
+        };
         for (staged, batch) in self.logs.iter().zip(&self.batches) {
             let Some(position) = staged.frame.filter(|_| !owned.hold(staged.at)) else { continue };
             let (frame, tail) = (staged.offset(position), staged.offset(staged.tail));
             if tail != frame {
-                medium.publishes(tail, FRAME_HEADER, staged.origin);
+                publishes(tail, FRAME_HEADER, staged.origin);
             }
             // All but the checksum.
-            medium.publishes(frame + 8, FRAME_HEADER - 8 + staged.body(batch).1.len(), staged.origin);
+            publishes(frame + 8, FRAME_HEADER - 8 + staged.body(batch).1.len(), staged.origin);
         }
     }
 

@@ -1,10 +1,11 @@
 //! [`Writeback`]: the one way from a transaction to its medium, which counts what was flushed and not fenced.
 //!
-//! A commit publishes nothing before everything that it makes reachable is durable, and only this file knows whether
-//! it is: nothing else in `tx` has the medium itself, so that nothing can be flushed unseen. Fences are counted, and
+//! A commit publishes nothing before everything that it makes reachable is durable, or is listed as content of its
+//! record, and only this file knows whether it is: nothing else in `tx` has the medium itself, so that nothing can be flushed unseen. Fences are counted, and
 //! what was flushed is known by the number of fences at that time: it is durable when there is one more
 //! (docs/design.md, 7.14).
 
+use super::content::{Collected, Listed};
 use crate::error::Result;
 use crate::format::block::{Extent, HEADER};
 use crate::medium::{Map, Medium, MediumImpl};
@@ -35,7 +36,7 @@ pub(crate) struct Writeback<'t, M> {
     medium: &'t M,
     /// Fences so far, those of earlier transactions included.
     fences: Cell<Fences>,
-    /// When this transaction flushed something last.
+    /// When this transaction flushed something last that is not listed as content.
     flushed_at: Cell<Fences>,
 }
 
@@ -51,7 +52,7 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
         self.fences.get()
     }
 
-    /// Whether a flush of this transaction has no fence behind it.
+    /// Whether a flush of this transaction has no fence behind it, of what no record vouches for.
     #[inline(always)]
     pub(crate) fn is_unfenced(&self) -> bool {
         !self.has_fenced_since(self.flushed_at.get())
@@ -78,6 +79,13 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
         self.medium.flush_word(at, origin);
     }
 
+    /// Flushes a commit's record, before its commit point.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn flush_record(&self, at: usize, len: usize, origin: Origin) {
+        self.medium.flush_range(at, len, origin);
+    }
+
     /// Flushes the line of a word that a commit has applied, behind its commit point: nothing is published after that.
     #[inline(always)]
     #[track_caller]
@@ -93,11 +101,55 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
         self.fence(origin)
     }
 
-    /// Flushes the block whose header is there, with an object of `len` bytes; `in_one_line` if it is known to be.
+    /// Flushes the block of the object at `at`, which has `len` bytes; `in_one_line` if it is known to be.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn flush_block(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
+    pub(crate) fn flush_block(&self, at: usize, len: usize, in_one_line: bool, origin: Origin) {
         self.flushed_at.set(self.fences.get());
+        self.write_back(at, len, in_one_line, origin);
+    }
+
+    /// The same of a block that the commit's record can vouch for, with this hash.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn flush_content(
+        &self,
+        content: &mut Collected,
+        at: usize,
+        len: usize,
+        in_one_line: bool,
+        hash: impl FnOnce() -> u64,
+        origin: Origin,
+    ) {
+        let _: Listed = self.list(content, Extent { start: at - HEADER, len: HEADER + len }, hash);
+        self.write_back(at, len, in_one_line, origin);
+    }
+
+    /// Lists what is flushed right after this as content.
+    #[inline(always)]
+    pub(super) fn list(&self, content: &mut Collected, extent: Extent, hash: impl FnOnce() -> u64) -> Listed {
+        content.add(self.fences.get(), self.hash_at_most(), extent, hash)
+    }
+
+    /// Flushes bytes that were listed as content, or else makes the commit fence them.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn flush_listed(&self, listed: Option<Listed>, at: usize, len: usize, origin: Origin) {
+        match listed {
+            Some(_) => self.medium.flush_range(at, len, origin),
+            None => self.flush(at, len, origin),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn hash_at_most(&self) -> usize {
+        self.medium.hash_at_most()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn write_back(&self, at: usize, len: usize, in_one_line: bool, origin: Origin) {
+        let header = self.map().pointer(at - HEADER).as_ptr();
         match in_one_line {
             true => self.medium.flush_object_line(header, HEADER, len, origin),
             false => self.medium.flush_object(header, HEADER, len, origin),

@@ -2,11 +2,12 @@
 //! chapter says enough, and the format has not changed under its version number.
 //!
 //! Nothing here is the crate's code. The file looks as after a crash: two records are to be replayed, the
-//! younger of which publishes a frame of the log.
+//! younger of which publishes a frame of the log and vouches for it.
 
 use indelible::collections::Log;
 use indelible::medium::{MemoryFileSystem, PageCache};
 use indelible::{Error, Link, Options, Persistent, Region, Result, Word};
+use std::path::Path;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 #[derive(Persistent)]
@@ -68,6 +69,10 @@ fn fingerprint(of: &str, size: u64, align: u64, fields: &[(&str, u64, u64)]) -> 
     fields.iter().fold(fold(fold(name(of), size), align), field) & LOW_48
 }
 
+fn seeded(seed: u64, word: u64) -> u64 {
+    (seed ^ word).wrapping_mul(GOLDEN).rotate_left(29)
+}
+
 /// A frame of a log: its position, the number of its first record, its epoch, its kind and its body.
 type Frame<'a> = (u64, u64, u64, u64, &'a [u8]);
 
@@ -95,11 +100,23 @@ impl File {
         self.words(at - 16, &[count | fingerprint << 48, fingerprint >> 16 | u64::from(crc) << 32]);
     }
 
-    fn record(&mut self, slot: usize, number: u64, entries: &[(usize, u64)]) {
-        let words: Vec<u64> = entries.iter().flat_map(|&(at, value)| [at as u64, value]).collect();
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let checksum = xxh3_64_with_seed(&bytes, ID ^ number.wrapping_mul(GOLDEN));
-        self.words(slot, &[number, entries.len() as u64, checksum]);
+    /// `content`: the extents that it vouches for, each as where it begins and its bytes.
+    fn record(&mut self, slot: usize, number: u64, entries: &[(usize, u64)], content: &[(usize, usize)]) {
+        let bytes = |words: &[u64]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
+        let mut words: Vec<u64> = entries.iter().flat_map(|&(at, value)| [at as u64, value]).collect();
+        let mut checksum = xxh3_64_with_seed(&bytes(&words), ID ^ number.wrapping_mul(GOLDEN));
+        if !content.is_empty() {
+            let hash = content.iter().map(|&(at, len)| {
+                let first = u64::from_le_bytes(self.bytes[at..at + 8].try_into().unwrap());
+                let seed = [at as u64, first].into_iter().fold(ID, seeded);
+                xxh3_64_with_seed(&self.bytes[at + 8..at + len], seed)
+            });
+            let mut vouched = vec![hash.fold(0, u64::wrapping_add)];
+            vouched.extend(content.iter().map(|&(at, len)| at as u64 | (len as u64) << 40));
+            checksum = xxh3_64_with_seed(&bytes(&vouched), checksum);
+            words.extend(vouched);
+        }
+        self.words(slot, &[number, entries.len() as u64 | (content.len() as u64) << 32, checksum]);
         self.words(slot + 24, &words);
     }
 
@@ -109,9 +126,7 @@ impl File {
         let meta = body.len() as u64 | epoch << 32 | kind << 62;
         self.word(at + 8, meta);
         self.bytes[at + 16..at + 16 + body.len()].copy_from_slice(body);
-        let seed = [ring as u64, position, number, meta]
-            .into_iter()
-            .fold(ID, |seed, word| (seed ^ word).wrapping_mul(GOLDEN).rotate_left(29));
+        let seed = [ring as u64, position, number, meta].into_iter().fold(ID, seeded);
         (at, xxh3_64_with_seed(body, seed))
     }
 }
@@ -119,7 +134,8 @@ impl File {
 /// Of the log's frames: 384 bytes are the ring, in a slot of 448.
 const ROOM: u64 = 384 - 128;
 
-fn file(ring_type: &str) -> Vec<u8> {
+/// Version 1 had records without content.
+fn file(ring_type: &str, version: u64) -> Vec<u8> {
     let mut file = File { bytes: vec![0; 1 << 17] };
     let schema = SCHEMA.replace(RING, ring_type);
     let len = schema.len();
@@ -129,7 +145,7 @@ fn file(ring_type: &str) -> Vec<u8> {
     let heap = (root + 32).next_multiple_of(4096);
 
     file.bytes[..8].copy_from_slice(b"indelibl");
-    file.words(8, &[1, ID, len as u64, xxh3_64(schema.as_bytes()), JOURNAL_WORDS as u64, 32, 8]);
+    file.words(8, &[version, ID, len as u64, xxh3_64(schema.as_bytes()), JOURNAL_WORDS as u64, 32, 8]);
     let checksum = xxh3_64(&file.bytes[8..64]);
     file.word(64, checksum);
     file.word(1024, 1);
@@ -172,30 +188,100 @@ fn file(ring_type: &str) -> Vec<u8> {
     let frame = file.frame(ring, (head + 80, 10, 2, 0, b"ten"));
 
     file.word(ret, 8);
-    file.record(slots[1], 9, &[(root, 6), (root + 8, 1)]);
-    file.record(slots[0], 10, &[(root, 7), (root + 8, u64::from(-4_i32 as u32)), frame]);
+    file.record(slots[1], 9, &[(root, 6), (root + 8, 1)], &[]);
+    // The frame without its checksum: its second word and three bytes.
+    let content: &[_] = if version == 1 { &[] } else { &[(frame.0 + 8, 11)] };
+    file.record(slots[0], 10, &[(root, 7), (root + 8, u64::from(-4_i32 as u32)), frame], content);
     file.bytes
+}
+
+/// What a region holds after it was opened twice, the second time without a crash.
+#[track_caller]
+fn opened_twice(path: &Path) -> (u64, i32, Vec<(u64, Vec<u8>)>) {
+    let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+    let found = [true, false].map(|recovered| {
+        // SAFETY: the file is in a folder of this test's own.
+        let region: Region<Root, PageCache> = unsafe { options.open(path) }.unwrap();
+        assert_eq!(region.was_recovered(), recovered);
+        let root = region.root();
+        let nodes = std::iter::successors(root.list.get(), |node| node.next.get());
+        let nodes: Vec<_> = nodes.map(|node| (node.id, node.name.get().unwrap())).collect();
+        assert_eq!(nodes, [(1, "one"), (2, "two")]);
+        assert_eq!(region.usage().unwrap().objects, 6);
+        let records = root.log.iter().map(|(number, record)| (number, record.to_vec())).collect();
+        (root.n.get(), root.m.get(), records)
+    });
+    assert_eq!(found[0], found[1]);
+    let [found, _] = found;
+    found
+}
+
+fn records(last: bool) -> Vec<(u64, Vec<u8>)> {
+    let mut records = vec![(7, b"seven".to_vec()), (8, Vec::new()), (9, b"eight".to_vec())];
+    records.extend(last.then(|| (10, b"ten".to_vec())));
+    records
 }
 
 #[test]
 fn a_file_that_is_written_by_the_book_is_a_region() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("region");
-    std::fs::write(&path, file(RING)).unwrap();
-    let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
-    // The second time it is the crate's own doing.
-    for recovered in [true, false] {
-        // SAFETY: the file is in a folder of this test's own.
-        let region: Region<Root, PageCache> = unsafe { options.open(&path) }.unwrap();
-        assert_eq!(region.was_recovered(), recovered);
-        let root = region.root();
-        assert_eq!((root.n.get(), root.m.get()), (7, -4));
-        let nodes = std::iter::successors(root.list.get(), |node| node.next.get());
-        let nodes: Vec<_> = nodes.map(|node| (node.id, node.name.get().unwrap())).collect();
-        assert_eq!(nodes, [(1, "one"), (2, "two")]);
-        let records: Vec<(u64, &[u8])> = root.log.iter().collect();
-        assert_eq!(records, [(7, b"seven".as_slice()), (8, b""), (9, b"eight"), (10, b"ten")]);
-        assert_eq!(region.usage().unwrap().objects, 6);
+    std::fs::write(&path, file(RING, 2)).unwrap();
+    assert_eq!(opened_twice(&path), (7, -4, records(true)));
+}
+
+/// A record whose content a crash took is no record: the younger of two, which needs no witness.
+#[test]
+fn a_record_without_its_content_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("region");
+    let whole = file(RING, 2);
+    let at = whole.windows(3).position(|bytes| bytes == b"ten").unwrap();
+    for lost in [at, at + 1, at + 2, at - 8] {
+        let mut bytes = whole.clone();
+        bytes[lost] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(opened_twice(&path), (6, 1, records(false)), "without byte {lost:#x}");
+    }
+}
+
+/// Also where a power failure kept the new version and not its checksum, or the other way round.
+#[test]
+fn a_file_of_the_version_before_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("region");
+    let (old, new) = (file(RING, 1), file(RING, 2));
+    for (version, checksum) in [(&old, &old), (&new, &old), (&old, &new)] {
+        let mut bytes = old.clone();
+        bytes[8..16].copy_from_slice(&version[8..16]);
+        bytes[64..72].copy_from_slice(&checksum[64..72]);
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(opened_twice(&path), (7, -4, records(true)));
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes[..72] == new[..72], "the header is that of version 2");
+    }
+}
+
+/// Nothing says what an extent of free memory means, so that such a record was never written.
+#[test]
+fn a_record_that_vouches_for_what_is_not_in_the_heap_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("region");
+    let whole = file(RING, 2);
+    for (at, len) in [(8, 16), (1 << 17, 16), ((1 << 17) - 8, 16)] {
+        let mut file = File { bytes: whole.clone() };
+        let slot = file.bytes.windows(8).rposition(|word| word == 10_u64.to_le_bytes()).unwrap();
+        let slot = if slot % 64 == 0 { slot } else { panic!("the record's number begins a line") };
+        file.bytes.resize((1 << 17) + 64, 0);
+        file.record(slot, 10, &[(4096, 1)], &[(at, len)]);
+        file.bytes.truncate(1 << 17);
+        std::fs::write(&path, &file.bytes).unwrap();
+        let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
+        // SAFETY: as above.
+        let opened: Result<Region<Root, PageCache>> = unsafe { options.open(&path) };
+        let error = opened.map(drop).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }) && error.to_string().contains("vouches for"), "{error}");
+        assert!(std::fs::read(&path).unwrap() == file.bytes, "nothing was changed");
     }
 }
 
@@ -204,7 +290,7 @@ fn a_file_that_is_written_by_the_book_is_a_region() {
 fn a_log_whose_memory_has_no_samples_is_another_type() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("region");
-    let bytes = file("log::Ring");
+    let bytes = file("log::Ring", 2);
     std::fs::write(&path, &bytes).unwrap();
     let options = Options::new().allow_memory_file_system(MemoryFileSystem::Tmpfs);
     // SAFETY: as above.

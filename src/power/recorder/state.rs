@@ -175,9 +175,13 @@ impl State {
         }
     }
 
-    /// Recovery is about to read these bytes, and believes them if they verify.
-    pub(super) fn announce_checksummed(&mut self, map: &Map, at: usize, len: usize, valid: Valid<'_>) {
-        let open = self.machine.undecided_in(at / WORD..(at + len).div_ceil(WORD));
+    /// Recovery is about to read these ranges, and believes them if they verify.
+    pub(super) fn announce_checksummed(&mut self, map: &Map, ranges: &[Range<usize>], valid: Valid<'_>) {
+        let words = |range: &Range<usize>| range.start / WORD..range.end.div_ceil(WORD);
+        let mut open: Vec<Open> =
+            ranges.iter().flat_map(|range| self.machine.undecided_in(words(range))).collect();
+        open.sort_by_key(|open| open.unit);
+        open.dedup_by_key(|open| open.unit);
         let product = open.iter().fold(1_usize, |n, open| n.saturating_mul(open.values.len()));
         if product <= FEW || self.forced.is_some() {
             for open in open {

@@ -198,10 +198,10 @@ fn what_is_published_too_early_is_found_whatever_the_workload_asserts() {
         }
     };
     assert!(explorer(None).run().failure().is_none());
-    let report = explorer(Some(Rule::CoveringFence)).run();
+    let report = explorer(Some(Rule::FrameListed)).run();
     let failure = report.failure().expect("it is told");
     assert!(failure.message().contains("no fence has made durable yet"), "{report}");
     assert!(report.to_string().contains("fences.rs"), "{report}");
-    let again = explorer(Some(Rule::CoveringFence)).replay(&failure.seed()).expect("it is told again");
+    let again = explorer(Some(Rule::FrameListed)).replay(&failure.seed()).expect("it is told again");
     assert_eq!(again.message(), failure.message());
 }

@@ -25,7 +25,8 @@ missed! {
     frames_of_an_earlier_lap_are_dead: FramePlace, [Append, Append, Front, Append], 64 => [];
     frames_behind_a_cut_are_dead: FrameEpoch, [Append, Same, Back], 128 => [];
     a_frame_comes_with_the_words_of_its_transaction: FrameInRecord, [AppendAndStore], 128 => [];
-    a_record_is_not_replayed_over_a_frame: FrameRetires, [AppendAndStore, Append, Front, Append], 64 => [];
+    a_frame_in_a_record_is_content: FrameListed, [AppendAndStore], 128 => [];
+    a_lone_frame_is_in_no_record: LoneFrame, [AppendAndStore, Append, Front, Append], 64 => [];
     what_is_truncated_stays_until_the_commit: FrameBehind, [Append, Append, Conflict], 192 => [];
     accepted_frames_are_durable: FlushFrames, [Append, Append], 128 => [Store];
     a_rejected_frame_stays_rejected: ForgetRejected, [Append, Half], 128 => [Half];

@@ -91,6 +91,8 @@ fn every_flush_and_fence_of_the_engine_is_needed() {
         (&[StoreBoth, PushOtherElsewhere, Store], &[StoreBoth, StoreOther, StoreBoth]),
         (&[Push, StoreInNodeAndRoot, PopAndStore, AbortUnfenced, PushOtherElsewhere], &[]),
         (&[PushTwo], &[]),
+        (&[StoreBoth, StoreElsewhere, StoreBoth], &[]),
+        (&[PushStaged, PushPair, StoreInNode, NewFreeBoth], &[PushPair, StoreInNode]),
     ];
     let mut noticed = BTreeSet::new();
     let mut survived = BTreeSet::new();

@@ -62,6 +62,10 @@ pub enum Op {
     PushOther,
     /// Publishes into, and stores into, an object that the same transaction published.
     PushTwo,
+    /// One object under the other, published by the root's link.
+    PushPair,
+    /// An object that the same transaction frees, and both words.
+    NewFreeBoth,
     Pop,
     PopAndStore,
     StoreInNode,
@@ -91,6 +95,8 @@ impl Op {
         Op::PushAndStore,
         Op::PushOther,
         Op::PushTwo,
+        Op::PushPair,
+        Op::NewFreeBoth,
         Op::Pop,
         Op::PopAndStore,
         Op::StoreInNode,
@@ -113,7 +119,7 @@ impl Op {
         match self {
             Op::Store | Op::StoreElsewhere => s.x = n,
             Op::StoreOther => s.y = n,
-            Op::StoreBoth | Op::StoreBothElsewhere => (s.x, s.y) = (n, n + 1),
+            Op::StoreBoth | Op::StoreBothElsewhere | Op::NewFreeBoth => (s.x, s.y) = (n, n + 1),
             Op::Push | Op::PushStaged | Op::PushElsewhere => s.lists[0].insert(0, (n, n)),
             Op::PushAndStore => {
                 s.lists[0].insert(0, (n, n));
@@ -127,6 +133,10 @@ impl Op {
             Op::PushTwo => {
                 s.lists[0].insert(0, (n + 1, n + 1));
                 s.lists[0].insert(0, (n, n + 2));
+            }
+            Op::PushPair => {
+                s.lists[0].insert(0, (n + 1, n + 1));
+                s.lists[0].insert(0, (n, n));
             }
             Op::Pop if !s.lists[0].is_empty() => drop(s.lists[0].remove(0)),
             Op::PopAndStore | Op::StoreInFreed if !s.lists[0].is_empty() => {
@@ -219,6 +229,19 @@ impl Op {
                 let second = tx.get(&first.next).expect("staged");
                 tx.publish(&second.next, old);
                 tx.store(&first.word, n + 2);
+            }
+            Op::PushPair => {
+                let mut below = tx.alloc(node(n + 1))?;
+                tx.attach(&mut below, |node| &node.next, tx.take(head));
+                let below = tx.flush(below);
+                let mut above = tx.alloc(node(n))?;
+                tx.attach(&mut above, |node| &node.next, below);
+                tx.stage(head, tx.flush(above));
+            }
+            Op::NewFreeBoth => {
+                tx.free(tx.flush(tx.alloc(node(n))?));
+                tx.store(&root.x, n);
+                tx.store(&root.y, n + 1);
             }
             Op::Pop | Op::PopAndStore | Op::StoreInFreed => {
                 if let Some(node) = tx.take(head) {

@@ -27,20 +27,20 @@ use Op::*;
 
 missed! {
     records_are_checksummed: Checksum, depth 1, [StoreBoth, StoreBoth] => [];
-    retired_records_are_dead: AboveRetired, depth 1, [StoreBoth, Abort, Store] => [];
+    retired_records_are_dead: AboveRetired, depth 2, [StoreBoth] => [Store];
     two_slots_are_used_in_turn: TwoSlots, depth 1, [Push, StoreInNodeAndRoot, StoreBoth] => [];
     the_record_is_fenced_before_it_is_applied: CommitPoint, depth 1, [StoreBoth] => [];
-    staged_objects_are_fenced_first: CoveringFence, depth 1, [PushStaged] => [];
-    words_are_settled_by_a_fence: Settled, depth 1, [StoreBoth, Store], [StoreBoth, StoreOther] => [];
-    a_lone_store_retires_the_record: LoneRetires, depth 1, [StoreBoth, Abort, Store] => [];
-    a_lone_store_waits_for_settling: LoneUnsettled, depth 1, [StoreBoth, Store] => [];
-    blocks_are_not_reused_under_a_record: RetireBeforeAllocation, depth 1,
-        [Push, StoreInNodeAndRoot, PopAndStore, PushOther], [Push, StoreInNodeAndRoot, Pop, PushOther] => [];
-    a_record_is_retired_when_settled: RetireSettled, depth 1, [StoreBoth] => [];
+    what_is_freed_again_is_no_content: ListFreed, depth 1, [NewFreeBoth, NewFreeBoth] => [];
+    changed_objects_are_fenced_first: CoveringFence, depth 1, [PushTwo] => [];
+    a_lone_word_is_in_no_record: LoneWord, depth 1, [StoreBoth, Store] => [];
+    a_lone_word_is_no_content: LoneContent, depth 1, [PushStaged, StoreInNode] => [];
+    a_new_block_is_in_no_record: LoneAllocated, depth 1, [Push, StoreInNodeAndRoot, PopAndStore, PushOther] => [];
+    a_freed_block_is_in_no_record: LoneFreed, depth 1, [Push, StoreInNodeAndRoot, Pop, PushOther] => [];
     another_thread_flushes_again: HandOver, depth 1,
-        [StoreBoth, StoreElsewhere], [StoreBoth, PushElsewhere, StoreBoth] => [];
-    another_thread_flushes_ret_again: HandOverRetired, depth 1,
-        [Push, StoreInNodeAndRoot, PopAndStore, AbortUnfenced, PushOtherElsewhere] => [];
+        [StoreBoth, StoreElsewhere, StoreBoth], [StoreBoth, PushElsewhere, StoreBoth] => [];
+    the_newest_record_shows_its_content: Content, depth 1, [PushStaged] => [];
+    the_older_record_needs_no_content: Witness, depth 2, [PushStaged, StoreInNodeAndRoot] => [];
+    the_content_that_recovery_goes_by_is_flushed: FlushContent, depth 2, [PushStaged] => [];
     both_records_are_replayed: ReplayAll, depth 1, [StoreBoth, Push, PopAndStore, StoreBoth],
         [StoreBoth, StoreOther, StoreInNodeAndRoot] => [];
     slots_are_durable_before_the_replay: SlotsFirst, depth 2, [StoreBoth], [StoreBoth, StoreBoth] => [];

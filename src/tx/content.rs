@@ -1,0 +1,108 @@
+//! [`Collected`]: the content of a transaction, which is what it flushed, what its words make reachable, and what no
+//! fence has followed. Its record vouches for it with a hash, so that one fence covers both.
+
+use super::blocks::Blocks;
+use super::writeback::Fences;
+use crate::format::block::Extent;
+use crate::format::content::MAX_EXTENT;
+
+/// An extent that was flushed, and the hash of its bytes.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    start: usize,
+    len: usize,
+    hash: u64,
+}
+
+/// Proof that what is flushed next is content, or else makes the commit fence.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listed(());
+
+impl Listed {
+    /// For the explorer, which shows what becomes of content that is not listed.
+    pub(super) fn in_vain() -> Self {
+        Listed(())
+    }
+}
+
+/// What was flushed since the last fence, as far as a record can vouch for it. The memory is kept from one transaction
+/// to the next.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pieces: Vec<Piece>,
+    /// When they were flushed: after the next fence there is nothing to vouch for.
+    since: Fences,
+    /// Bytes of all.
+    len: usize,
+    /// There is more than is worth a hash, so that not all is in `pieces`.
+    is_too_much: bool,
+}
+
+impl Collected {
+    pub(super) fn new() -> Self {
+        Collected { pieces: Vec::new(), since: Fences::NONE, len: 0, is_too_much: false }
+    }
+
+    /// Takes in what is flushed right after this; `now`: the fences so far. Above `most` bytes nothing is hashed any
+    /// more. Before the flush, because a load from a line that is being written back waits for it.
+    #[inline(always)]
+    pub(super) fn add(&mut self, now: Fences, most: usize, extent: Extent, hash: impl FnOnce() -> u64) -> Listed {
+        if self.since != now {
+            self.clear();
+            self.since = now;
+        }
+        self.len = self.len.saturating_add(extent.len);
+        self.is_too_much |= self.len > most.min(MAX_EXTENT - 1);
+        if !self.is_too_much {
+            self.pieces.push(Piece { start: extent.start, len: extent.len, hash: hash() });
+        }
+        Listed(())
+    }
+
+    /// Whether some of it has no fence behind it.
+    #[inline]
+    pub(super) fn is_unfenced(&self, now: Fences) -> bool {
+        self.since == now && self.len > 0
+    }
+
+    /// Whether a record can vouch for all of it, and for so many bytes more.
+    pub(super) fn can_be_sealed(&self, more: usize, most: usize) -> bool {
+        !self.is_too_much && self.len + more <= most.min(MAX_EXTENT - 1)
+    }
+
+    /// Leaves out the blocks that the transaction frees itself: the next one may write to them while its record is
+    /// still the newest.
+    pub(super) fn leave_out(&mut self, freed: &Blocks) {
+        self.pieces.retain(|piece| !freed.contain(piece.start + crate::format::block::HEADER));
+        if !self.is_too_much {
+            self.len = self.pieces.iter().map(|piece| piece.len).sum();
+        }
+    }
+
+    /// How many extents there are.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// By place, as a record lists them.
+    pub(super) fn sort(&mut self) {
+        self.pieces.sort_unstable_by_key(|piece| piece.start);
+    }
+
+    pub(super) fn extents(&self) -> impl Iterator<Item = Extent> {
+        self.pieces.iter().map(|&Piece { start, len, .. }| Extent { start, len })
+    }
+
+    /// The hash of all.
+    pub(super) fn hash(&self) -> u64 {
+        self.pieces.iter().fold(0, |sum, piece| sum.wrapping_add(piece.hash))
+    }
+
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.len = 0;
+        self.is_too_much = false;
+    }
+}
