@@ -188,7 +188,8 @@ fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Resu
     for (record, content) in records.iter().filter_map(|record| Some((record, record.content.as_ref()?))) {
         if let Some(Extent { start, len }) = content.misplaced(heap.clone()) {
             let found = format!("a record that vouches for {len} bytes at {start:#x}");
-            let expected = format!("extents from {:#x} to {:#x}, each behind the one before", heap.start, heap.end);
+            let expected =
+                format!("extents from {:#x} to {:#x}, each behind the one before", heap.start, heap.end);
             return Err(Error::damaged(path, "journal", record.at, found, expected));
         }
     }

@@ -46,7 +46,13 @@ impl Collected {
     /// Takes in what is flushed right after this; `now`: the fences so far. Above `most` bytes nothing is hashed any
     /// more. Before the flush, because a load from a line that is being written back waits for it.
     #[inline(always)]
-    pub(super) fn add(&mut self, now: Fences, most: usize, extent: Extent, hash: impl FnOnce() -> u64) -> Listed {
+    pub(super) fn add(
+        &mut self,
+        now: Fences,
+        most: usize,
+        extent: Extent,
+        hash: impl FnOnce() -> u64,
+    ) -> Listed {
         if self.since != now {
             self.clear();
             self.since = now;

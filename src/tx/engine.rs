@@ -198,7 +198,7 @@ impl Engine {
         let words_only =
             self.owned.is_empty() && self.freed.is_empty() && self.logs.is_empty() && !medium.is_unfenced();
         if words_only {
-            let alone = match self.pending.changes() {
+            let alone = match *self.pending.changes() {
                 [] => true,
                 [change] => self.journal.word_may_go_alone(medium, change.at),
                 _ => false,
@@ -316,7 +316,9 @@ impl Engine {
             return Ok(());
         }
         if is_sealed {
-            self.content.sort();
+            if self.content.count() > 1 {
+                self.content.sort();
+            }
         } else {
             let unfenced = medium.is_unfenced() || self.content.is_unfenced(medium.fences());
             if unfenced && !medium.leaves_out(Rule::CoveringFence) {
@@ -334,7 +336,7 @@ impl Engine {
         {
             let mut alone = self.journal.word_may_go_alone(medium, change.at)
                 && blocks_are_in_no_record(medium, &self.journal, &self.owned, &self.doomed);
-            if !alone && !self.journal.has_numbers() {
+            if !alone && self.journal.is_in_the_way() {
                 self.journal.retire_all(medium, origin).map_err(Failure::CommitFence)?;
                 alone = true;
             }
@@ -497,9 +499,8 @@ fn blocks_are_in_no_record<M: Medium>(
     owned: &Blocks,
     doomed: &Blocks,
 ) -> bool {
-    let in_none = |blocks: &Blocks| {
-        !blocks.iter().any(|block| journal.has_entry_in(block.at..block.at + block.size))
-    };
+    let in_none =
+        |blocks: &Blocks| !blocks.iter().any(|block| journal.has_entry_in(block.at..block.at + block.size));
     !journal.has_records()
         || (in_none(owned) || medium.leaves_out(Rule::LoneAllocated))
             && (in_none(doomed) || medium.leaves_out(Rule::LoneFreed))

@@ -3,17 +3,18 @@
 //! In persistent memory there are two record slots `{number, counts, checksum, entries, content}` and one word `RET`. A
 //! record is well-formed if its number is above `RET`, its counts in range and its checksum right. Record `N + 1` goes to
 //! the slot that does not hold `N`; its fence is the commit point, also for the content that it vouches for, and its
-//! words are applied and flushed after that without one. Records are retired when a region is opened, and not before. The rules are docs/design.md, 7.1 to 7.9; the numbers below refer to them.
+//! words are applied and flushed after that without one. Records are retired when a region is opened: until then they may
+//! be replayed at any time. The rules are docs/design.md, 7.1 to 7.9; the numbers below refer to them.
 
 use super::abort::AbortOnPanic;
+use super::content::Collected;
 use super::pending::Sorted;
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::LINE;
-use crate::format::layout::{Layout, RECORD_HEADER};
-use super::content::Collected;
 use crate::format::block::Extent;
 use crate::format::content::pack;
+use crate::format::layout::{Layout, RECORD_HEADER};
 use crate::format::record::{Change, LAST_NUMBER, checksum, counts, record_len};
 use crate::medium::MediumImpl;
 use crate::observe::{Origin, Rule};
@@ -45,6 +46,10 @@ impl ThreadNumber {
     }
 }
 
+/// A word that is changed again and again would be a record each time once it was in one. After so many the records are
+/// retired, and it goes alone from then on.
+const PATIENCE: u32 = 16;
+
 /// The journal's volatile side.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -53,18 +58,18 @@ pub(crate) struct Journal {
     number: u64,
     /// The slot that holds it.
     slot: usize,
-    /// The words that the last record applied, in the order of their offsets; none if every record is retired.
-    applied: Vec<Change>,
-    /// Those of the record before it.
-    before: Vec<Change>,
+    /// The words of the record in each slot, in the order of their offsets; none if it is retired.
+    words: [Vec<Change>; 2],
     /// What the last record vouches for, in the order of the places.
     content: Vec<Extent>,
     /// Scratch: the content's words in the record.
     content_words: Vec<u64>,
-    /// When `applied` was flushed.
+    /// When the last record's words were flushed.
     applied_at: Fences,
-    /// The thread that flushed it.
+    /// The thread that flushed them.
     thread: ThreadNumber,
+    /// How many lone words in a row were records, because a record had an entry for them.
+    refused: u32,
 }
 
 impl Journal {
@@ -74,13 +79,19 @@ impl Journal {
             layout,
             number,
             slot: 0,
-            applied: Vec::new(),
-            before: Vec::new(),
+            words: [Vec::new(), Vec::new()],
             content: Vec::new(),
             content_words: Vec::new(),
             applied_at: Fences::NONE,
             thread: ThreadNumber::current(),
+            refused: 0,
         }
+    }
+
+    /// The words that the last record applied.
+    #[inline]
+    fn applied(&self) -> &[Change] {
+        &self.words[self.slot]
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -100,21 +111,27 @@ impl Journal {
     fn flush_again<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
         self.thread = ThreadNumber::current();
         if !medium.leaves_out(Rule::HandOver) {
-            medium.flush_words(self.applied.iter().map(|change| change.at), origin);
+            medium.flush_words(self.applied().iter().map(|change| change.at), origin);
         }
     }
 
     /// Whether recovery may replay a record.
     #[inline]
     pub(crate) fn has_records(&self) -> bool {
-        !self.applied.is_empty()
+        !self.applied().is_empty()
     }
 
     /// Rule 4: whether a record that recovery may replay has an entry in this range.
     pub(crate) fn has_entry_in(&self, range: Range<usize>) -> bool {
-        [&self.applied, &self.before].into_iter().any(|changes| {
-            let first = changes.partition_point(|change| change.at < range.start);
-            changes.get(first).is_some_and(|change| change.at < range.end)
+        self.words.iter().any(|changes| match &changes[..] {
+            [] => false,
+            // Mostly it lies elsewhere.
+            [first, ..] if first.at >= range.end => false,
+            [.., last] if last.at < range.start => false,
+            changes => {
+                let first = changes.partition_point(|change| change.at < range.start);
+                changes.get(first).is_some_and(|change| change.at < range.end)
+            }
         })
     }
 
@@ -153,22 +170,38 @@ impl Journal {
     /// from a line whose write-back is in flight takes as long as a fence.
     #[inline]
     pub(crate) fn unsettled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> &[Change] {
-        if self.is_settled(medium) { &[] } else { &self.applied }
+        if self.is_settled(medium) { &[] } else { self.applied() }
     }
 
-    /// Retires every record, durably, so that everything may go alone: where no number is left for another. Only when the
-    /// words of the last one are durable, because recovery will not store them any more.
+    /// Counts a lone word that must be a record; whether there were so many in a row that it is worth a fence to retire
+    /// what is in their way.
+    #[inline]
+    pub(crate) fn is_in_the_way(&mut self) -> bool {
+        self.refused += 1;
+        self.refused >= PATIENCE || !self.has_numbers()
+    }
+
+    /// Retires every record before a word is committed alone. Only when the words of the last one are durable, because
+    /// recovery will not store them any more. `RET` and the word may share a fence: a record that a power failure
+    /// brings back takes the word back whole. Not if it vouches for what the word may lie in, because then it is the record
+    /// that is taken back.
     #[cold]
-    pub(crate) fn retire_all<M: MediumImpl>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
+    pub(crate) fn retire_all<M: MediumImpl>(
+        &mut self,
+        medium: &Writeback<'_, M>,
+        origin: Origin,
+    ) -> Result<()> {
         if !self.is_settled(medium) {
             medium.fence(origin)?;
         }
         medium.store(self.layout.retired(), self.number, origin);
-        medium.flush_word(self.layout.retired(), origin);
-        medium.fence(origin)?;
-        self.applied.clear();
-        self.before.clear();
+        medium.flush_record(self.layout.retired(), 8, origin);
+        if !self.content.is_empty() {
+            medium.fence(origin)?;
+        }
+        self.words.iter_mut().for_each(Vec::clear);
         self.content.clear();
+        self.refused = 0;
         Ok(())
     }
 
@@ -247,8 +280,10 @@ impl Journal {
             }
             rest = behind;
         }
-        std::mem::swap(&mut self.before, &mut self.applied);
-        words.exchange(&mut self.applied);
+        if changes.len() > 1 || content.count() > 0 {
+            self.refused = 0;
+        }
+        words.exchange(&mut self.words[self.slot]);
         self.applied_at = medium.fences();
         self.thread = ThreadNumber::current();
         std::mem::forget(abort);
@@ -258,8 +293,10 @@ impl Journal {
     /// What the next record vouches for. It is the newest from its first store on.
     #[inline]
     fn note_content(&mut self, content: &Collected) {
-        self.content.clear();
-        self.content_words.clear();
+        if content.count() + self.content.len() > 0 {
+            self.content.clear();
+            self.content_words.clear();
+        }
         if content.count() > 0 {
             self.content.extend(content.extents());
             self.content_words.push(content.hash());

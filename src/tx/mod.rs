@@ -157,7 +157,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[inline(always)]
     #[track_caller]
     pub fn flush<X: Flush<'t>>(&self, objects: X) -> X::Flushed {
-        objects.flush_in(self, Location::caller())
+        objects.flush_in(self, true, Location::caller())
     }
 
     /// Waits until everything that was flushed in this transaction is durable, in one fence for all.
@@ -213,7 +213,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         X: Flush<'t>,
         X::Flushed: Fence<'t>,
     {
-        let flushed = self.flush(objects);
+        let flushed = objects.flush_in(self, false, Location::caller());
         self.fence(flushed)
     }
 
@@ -529,14 +529,14 @@ impl<'t, M: Medium> Tx<'t, M> {
 
     /// Starts the write-back of an object's block.
     #[inline(always)]
-    fn flush_object<T: Target + ?Sized>(&self, object: NonNull<T>, origin: Origin) {
+    fn flush_object<T: Target + ?Sized>(&self, object: NonNull<T>, listed: bool, origin: Origin) {
         let at = object.addr().get() - self.medium.map().address();
         let (size, in_one_line) = match T::FIXED_SIZE {
             Some(size) => (size, block::in_one_line(size)),
             None => (T::byte_len(object), false),
         };
-        if matches!(T::target_info().kind, Kind::Ring) {
-            // Frames are appended to it, and its `TAIL` and `NEXT` change, all without a record.
+        // Frames are appended to a ring, and its `TAIL` and `NEXT` change, all without a record.
+        if !listed || matches!(T::target_info().kind, Kind::Ring) {
             return self.medium.flush_block(at, size, in_one_line, origin);
         }
         let engine = &mut **self.engine.borrow_mut();

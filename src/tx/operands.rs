@@ -27,7 +27,8 @@ pub trait Flush<'t>: FlushIn<'t, Out = <Self as Flush<'t>>::Flushed> {
 )]
 pub(crate) trait FlushIn<'t> {
     type Out;
-    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out;
+    /// `listed`: the commit's record may vouch for it. Not where a fence follows at once, which makes a hash useless.
+    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, listed: bool, origin: Origin) -> Self::Out;
 }
 
 /// What [`Tx::fence`] takes: a `Flushed` handle, or several.
@@ -136,8 +137,8 @@ pub(crate) trait Source<'t> {
 impl<'t, T: Target + ?Sized> FlushIn<'t> for Pm<'t, T, Dirty> {
     type Out = Pm<'t, T, Flushed>;
     #[inline(always)]
-    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
-        tx.flush_object(self.pointer(), origin);
+    fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, listed: bool, origin: Origin) -> Self::Out {
+        tx.flush_object(self.pointer(), listed, origin);
         self.into_flushed()
     }
 }
@@ -226,8 +227,8 @@ macro_rules! mapped {
         impl<'t, X: Flush<'t>, $($generics)*> FlushIn<'t> for $container {
             type Out = $flushed;
             #[inline(always)]
-            fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, origin: Origin) -> Self::Out {
-                Mapped::mapped(self, |object: X| object.flush_in(tx, origin))
+            fn flush_in<M: Medium>(self, tx: &Tx<'t, M>, listed: bool, origin: Origin) -> Self::Out {
+                Mapped::mapped(self, |object: X| object.flush_in(tx, listed, origin))
             }
         }
         #[diagnostic::do_not_recommend]
@@ -290,10 +291,10 @@ macro_rules! tuples {
         impl<'t, $($name: Flush<'t>),*> FlushIn<'t> for ($($name,)*) {
             type Out = ($($name::Flushed,)*);
             #[inline(always)]
-            fn flush_in<Med: Medium>(self, tx: &Tx<'t, Med>, origin: Origin) -> Self::Out {
+            fn flush_in<Med: Medium>(self, tx: &Tx<'t, Med>, listed: bool, origin: Origin) -> Self::Out {
                 #[expect(non_snake_case, reason = "members are named after their types")]
                 let ($($name,)*) = self;
-                ($($name.flush_in(tx, origin),)*)
+                ($($name.flush_in(tx, listed, origin),)*)
             }
         }
         #[diagnostic::do_not_recommend]

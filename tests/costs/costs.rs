@@ -172,7 +172,11 @@ fn no_line_is_flushed_that_need_not_be() {
     assert_eq!(cost(&[], push), (2, 2), "the object's one line, the slot's line");
     assert_eq!(cost(&[], push_staged), (1, 3), "the object's one line, the record's, the slot's");
     assert_eq!(cost(&[], push_pair), (1, 4), "a line for each object; of the record, for both; of the slot");
-    assert_eq!(cost(&[], push_staged_and_store), (1, 5), "object, a record of 72 bytes, two words in two lines");
+    assert_eq!(
+        cost(&[], push_staged_and_store),
+        (1, 5),
+        "object, a record of 72 bytes, two words in two lines"
+    );
     assert_eq!(cost(&[], two_stores), (1, 3), "the record's one line, two words in two lines");
     let both_in_one_line: Body = |tx, root, n| {
         tx.store(&root.y, n);
@@ -182,6 +186,21 @@ fn no_line_is_flushed_that_need_not_be() {
     assert_eq!(cost(&[], push_and_store), (2, 4), "object, record, two words in two lines");
     assert_eq!(cost(&[], tree_of_100), (2, 101), "a line for each object, the slot's line");
     assert_eq!(cost(&[two_stores], push), (2, 2), "the record is none of its business");
+}
+
+/// A word that was in a record is one each time, until that is not worth it any more.
+#[test]
+fn a_word_that_is_changed_again_and_again_goes_alone_in_the_end() {
+    let mut region = region();
+    region.transact(|tx, root| two_stores(tx, root, 1)).unwrap();
+    let costs = [(); 40].map(|()| {
+        cost_of(&mut region, |region| {
+            region.transact(|tx, root| store(tx, root, tx.load(&root.x) + 1)).unwrap()
+        })
+    });
+    assert_eq!(costs[..15], [(1, 2); 15], "a record with one entry");
+    assert_eq!(costs[15], (2, 2), "a fence more, and the line of `RET`");
+    assert_eq!(costs[16..], [(1, 1); 24], "the word's line");
 }
 
 #[test]
@@ -228,9 +247,5 @@ fn a_word_that_keeps_its_value_costs_nothing() {
     }
     assert_eq!(cost(&[], one_of_three), (1, 1), "one word alone");
     assert_eq!(cost(&[store], one_of_three), (1, 1), "one word alone");
-    assert_eq!(
-        cost(&[two_stores], one_of_three),
-        (1, 2),
-        "one word in a record, because the last is not settled"
-    );
+    assert_eq!(cost(&[two_stores], one_of_three), (1, 1), "one that is in no record");
 }

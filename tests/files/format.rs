@@ -280,7 +280,10 @@ fn a_record_that_vouches_for_what_is_not_in_the_heap_is_damage() {
         // SAFETY: as above.
         let opened: Result<Region<Root, PageCache>> = unsafe { options.open(&path) };
         let error = opened.map(drop).unwrap_err();
-        assert!(matches!(error, Error::Damaged { .. }) && error.to_string().contains("vouches for"), "{error}");
+        assert!(
+            matches!(error, Error::Damaged { .. }) && error.to_string().contains("vouches for"),
+            "{error}"
+        );
         assert!(std::fs::read(&path).unwrap() == file.bytes, "nothing was changed");
     }
 }

@@ -52,6 +52,22 @@ fn mixed_workloads_go_on_after_recovery() {
     total.print("fours, going on, depth 2");
 }
 
+/// So many words alone that the records in their way are retired.
+#[test]
+fn records_that_are_in_the_way_are_retired() {
+    let mut program = vec![Op::StoreBoth];
+    program.extend([Op::Store; 18]);
+    program.extend([Op::PushStaged, Op::StoreInNodeAndRoot, Op::Store]);
+    let report = run(&program, |explorer| explorer.depth(1));
+    assert!(report.assert().is_exhaustive());
+    let mutants = explorer(program).depth(1).mutants();
+    let noticed: BTreeSet<String> = mutants.noticed().map(|mutant| mutant.site().to_string()).collect();
+    let survived: Vec<String> = mutants.survivors().map(|mutant| mutant.site().to_string()).collect();
+    let never: Vec<_> =
+        survived.iter().filter(|site| !noticed.contains(*site) && site.contains("journal")).collect();
+    assert!(never.is_empty(), "flushes or fences that nothing needs: {never:?}");
+}
+
 #[test]
 fn creation_shows_nothing_half_made() {
     let mut total = Total::default();
