@@ -55,13 +55,15 @@ impl File {
         if bytes.get(..8) != Some(b"indelibl") {
             return Err("no region: the magic is missing".into());
         }
-        if word(64)? != xxh3_64(&bytes[8..64]) {
+        // Where a crash cut short the raising of the version, the checksum may be that of either.
+        let sums = [1_u64, 2].map(|format| xxh3_64(&[&format.to_le_bytes(), &bytes[16..64]].concat()));
+        if !sums.contains(&word(64)?) {
             return Err("page 0: the checksum is wrong".into());
         }
         let [format, id, schema_len, schema_sum, journal_words, root_size, root_align] =
             [8, 16, 24, 32, 40, 48, 56].map(|at| word(at).unwrap_or(0));
-        if format != 1 {
-            return Err(format!("format {format}; this program knows 1").into());
+        if ![1, 2].contains(&format) {
+            return Err(format!("format {format}; this program knows 1 and 2").into());
         }
         let schema = bytes.get(4096..4096 + schema_len as usize).ok_or("the schema is cut off")?;
         if xxh3_64(schema) != schema_sum {
@@ -79,18 +81,28 @@ impl File {
         let ret = word(ret_at)?;
         let mut records = Vec::new();
         for slot in [ret_at + 64, ret_at + 64 + slot_len] {
-            let (number, count, sum) = (word(slot)?, word(slot + 8)?, word(slot + 16)?);
-            if number <= ret || !(1..=journal_words).contains(&count) {
+            let (number, counts, sum) = (word(slot)?, word(slot + 8)?, word(slot + 16)?);
+            let (count, extents) = (counts & 0xffff_ffff, counts >> 32);
+            let content_len = if extents == 0 { 0 } else { 8 + 8 * extents };
+            if number <= ret || count == 0 || 16 * count + content_len > 16 * journal_words {
                 continue;
             }
-            let entries = &bytes[slot + 24..slot + 24 + 16 * count as usize];
-            if xxh3_64_with_seed(entries, id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) == sum {
-                records.push((number, slot, count));
+            let end = slot + 24 + 16 * count as usize;
+            let content = &bytes[end..end + content_len as usize];
+            let seed = id ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut found = xxh3_64_with_seed(&bytes[slot + 24..end], seed);
+            if extents > 0 {
+                found = xxh3_64_with_seed(content, found);
+            }
+            if found == sum {
+                records.push((number, slot, count, is_there(&bytes, id, content)?));
             }
         }
         records.sort_unstable();
+        // Without its content the younger is none. The older has a witness in the younger.
+        records.pop_if(|&mut (.., is_there)| !is_there);
         let mut replayed = HashMap::new();
-        for &(_, slot, count) in &records {
+        for &(_, slot, count, _) in &records {
             for entry in (0..count as usize).map(|index| slot + 24 + 16 * index) {
                 replayed.insert(word(entry)? as usize, word(entry + 8)?);
             }
@@ -402,6 +414,24 @@ impl File {
         }
         Ok(seen.len())
     }
+}
+
+/// Whether the bytes that a record vouches for are there: a hash, and extents.
+fn is_there(bytes: &[u8], id: u64, content: &[u8]) -> Result<bool> {
+    let mut words = content.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")));
+    let expected = words.next().unwrap_or(0);
+    let mut sum = 0_u64;
+    for word in words {
+        let (at, len) = ((word & ((1 << 40) - 1)) as usize, (word >> 40) as usize);
+        let extent = bytes.get(at..at + len).filter(|extent| extent.len() >= 8);
+        let extent = extent.ok_or_else(|| format!("a record vouches for {len} bytes at {at:#x}"))?;
+        let first = u64::from_le_bytes(extent[..8].try_into()?);
+        let hash = [at as u64, first, xxh3_64(&extent[8..])]
+            .into_iter()
+            .fold(id, |hash, part| (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+        sum = sum.wrapping_add(hash);
+    }
+    Ok(sum == expected)
 }
 
 /// The records of a frame of this kind.

@@ -11,7 +11,7 @@ use std::fmt;
 /// Appending is one fence, for one record or a batch: the checksum of what a transaction appended publishes it,
 /// and so nothing else has to be ordered. Recovery reads up to the first that doesn't verify. All records that
 /// one transaction appends to a log are there after a crash, or none is; and if it changes other words too, or
-/// several logs, all of that happens together or not at all (two fences then). An append that was aborted, or
+/// several logs, all of that happens together or not at all (one fence too). An append that was aborted, or
 /// that recovery did not find whole, never comes back.
 ///
 /// A log lives inline in a struct of yours and takes 8 bytes there. It is made empty and without a ring;

@@ -2,13 +2,14 @@
 //! hash of the bytes there.
 //!
 //! The hash of a record's content is the sum of its extents' hashes, so that each can be hashed when it is flushed, in
-//! any order. An extent's hash is seeded with its place and its first word, so that what follows may lie elsewhere than
-//! the first word while it is hashed.
+//! any order. An extent's place, its first word and an unseeded XXH3-64 of its other bytes are folded into the region's
+//! id: so these bytes may lie elsewhere than the first word while they are hashed, and no secret is derived from a seed,
+//! which takes XXH3-64 as long as 200 bytes.
 
 use super::block::Extent;
 use super::hash::hash_words;
 use crate::format::layout::MAX_LEN;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Bits of an extent's word that say where it begins; those above say how many bytes it has.
 const PLACE_BITS: u32 = 40;
@@ -21,14 +22,13 @@ static_assertions::const_assert!(MAX_LEN < 1 << PLACE_BITS);
 /// `rest`.
 #[inline]
 pub(crate) fn hash(region_id: u64, at: usize, first: u64, rest: &[u8]) -> u64 {
-    xxh3_64_with_seed(rest, seed(region_id, at, first))
+    fold(region_id, [at as u64, first, xxh3_64(rest)])
 }
 
 #[inline]
-fn seed(region_id: u64, at: usize, first: u64) -> u64 {
-    [at as u64, first]
-        .into_iter()
-        .fold(region_id, |seed, part| (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+fn fold(region_id: u64, parts: [u64; 3]) -> u64 {
+    let step = |hash: u64, part: u64| (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    parts.into_iter().fold(region_id, step)
 }
 
 /// The content of a record, as it lies in the journal.
@@ -43,9 +43,9 @@ impl Content {
     /// Whether these bytes are there; `load` reads the word at an offset.
     pub(crate) fn is_there(&self, region_id: u64, load: &dyn Fn(usize) -> u64) -> bool {
         let hash = self.extents.iter().fold(0_u64, |sum, extent| {
-            let seed = seed(region_id, extent.start, load(extent.start));
             let from = extent.start + 8;
-            sum.wrapping_add(hash_words(seed, extent.len - 8, &|at| load(from + at)))
+            let rest = hash_words(0, extent.len - 8, &|at| load(from + at));
+            sum.wrapping_add(fold(region_id, [extent.start as u64, load(extent.start), rest]))
         });
         hash == self.hash
     }

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes before a frame's body.
 pub(crate) const FRAME_HEADER: usize = 16;
-/// Frames of a later epoch could not say so.
+/// The highest epoch that fits into the 30 bits of a frame's second word.
 pub(crate) const MAX_EPOCH: u64 = (1 << 30) - 1;
 
 /// What kind of frame it is.

@@ -41,7 +41,7 @@ pub(crate) const CHECKSUM: usize = 64;
 /// Words of page 0 that the checksum covers.
 const COVERED: std::ops::Range<usize> = 1..8;
 
-/// Words before the entries of a journal record: number, count, checksum.
+/// Bytes before the entries of a journal record: three words, which are its number, counts and checksum.
 pub(crate) const RECORD_HEADER: usize = 24;
 /// Bytes of a record's entry: offset, value.
 pub(crate) const ENTRY: usize = 16;
@@ -73,6 +73,7 @@ fn align_up(at: usize, align: usize) -> usize {
 impl Layout {
     pub(crate) const SCHEMA: usize = PAGE;
 
+    /// Offset of the word `RET`: the number of the last record that is not needed any more.
     pub(crate) fn retired(&self) -> usize {
         (Self::SCHEMA + self.schema_len).next_multiple_of(LINE)
     }

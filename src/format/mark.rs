@@ -50,7 +50,7 @@ impl Mark {
         self.in_use != 0
     }
 
-    /// The count, for whom it was not compared.
+    /// The stored count, for callers that did not compare it with the memory's.
     pub(crate) fn recorded(self) -> Option<u64> {
         (self.in_use > NO_COUNT).then_some(self.shutdowns)
     }

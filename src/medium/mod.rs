@@ -199,7 +199,8 @@ pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     #[track_caller]
     fn fence(&self, origin: Origin) -> Result<()>;
 
-    /// The same while a region or mapping is made or opened: there is none yet that a failure could poison.
+    /// As [`MediumImpl::fence`], while a region or mapping is made or opened: there is none yet that a failure could
+    /// poison, so that the error is [`Error::NotWrittenBack`].
     #[inline(always)]
     #[track_caller]
     fn fence_at_open(&self, origin: Origin) -> Result<()> {

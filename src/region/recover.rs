@@ -144,7 +144,8 @@ impl Recovered {
         newest.into_iter().flat_map(|content| content.extents.iter().copied())
     }
 
-    /// What `RET` becomes: numbers go on behind it. After the last one no record is written any more, so that none
+    /// What `RET` becomes: numbers go on behind it. `burn`: one number is left out, so that no torn record of that number
+    /// can be completed (not where the explorer breaks that rule). After the last one no record is written any more, so that none
     /// can be completed by another of the same number.
     fn retire_to(&self, burn: bool) -> u64 {
         (self.highest + u64::from(burn)).min(LAST_NUMBER)

@@ -213,7 +213,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         let origin = Location::caller();
         let info = T::target_info();
         if matches!(info.kind, Kind::Ring) {
-            self.rule("the memory of a log can't be copied: its checksums hold in one place only");
+            self.break_rule("the memory of a log can't be copied: its checksums hold in one place only");
         }
         let size = T::byte_len(old.pointer());
         let count = if info.counted() { size / info.size } else { 1 };
@@ -248,7 +248,7 @@ impl<'t, M: Medium> Tx<'t, M> {
             return refused("a log has at most 16 GiB; use several");
         }
         if first > MAX_NUMBER {
-            self.rule("the numbers of a log's records begin at 2^62 or below");
+            self.break_rule("the numbers of a log's records begin at 2^62 or below");
         }
         let capacity = (capacity.max(1) as usize).next_multiple_of(RING_ALIGN);
         let words = ring_len(capacity) / 8;

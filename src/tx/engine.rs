@@ -6,13 +6,13 @@
 //! closure has returned: nothing writes to them.
 #![allow(unsafe_code)]
 
-use super::abort::AbortOnPanic;
+use super::abort_on_panic::AbortOnPanic;
 use super::blocks::{Block, Blocks};
 use super::content::Collected;
-use super::handles::Handles;
+use super::handle_places::HandlePlaces;
 use super::journal::Journal;
 use super::pending::{Pending, Sorted};
-use super::staging::{Publish, Staging};
+use super::staging::{PublishedBy, Staging};
 use super::writeback::{Fences, Writeback};
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
@@ -42,7 +42,7 @@ pub(crate) struct Engine {
     /// What is appended to logs.
     pub logs: Staging,
     /// Where its handles were made.
-    pub(super) handles: Handles,
+    pub(super) handles: HandlePlaces,
     /// Blocks that this transaction allocated.
     owned: Blocks,
     /// Trees that it frees.
@@ -80,7 +80,7 @@ impl Engine {
             pending: Pending::default(),
             content: Collected::new(),
             logs: Staging::new(layout.region_id),
-            handles: Handles::default(),
+            handles: HandlePlaces::default(),
             owned: Blocks::default(),
             freed: Vec::new(),
             doomed: Blocks::default(),
@@ -291,7 +291,7 @@ impl Engine {
         }
         if count == 0 && frames == 1 {
             if frame_may_go_alone(medium, &self.logs, &self.journal, &self.owned, &self.doomed) {
-                self.logs.write_frames(medium, &self.owned, &mut words, Publish::Alone, None);
+                self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::Alone, None);
                 return medium.fence(origin).map_err(Failure::CommitFence);
             }
         }
@@ -306,7 +306,7 @@ impl Engine {
         }
         if !self.logs.is_empty() {
             let content = is_sealed.then_some(&mut self.content);
-            self.logs.write_frames(medium, &self.owned, &mut words, Publish::InRecord, content);
+            self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::InRecord, content);
             // What the record publishes, in the order of their offsets.
             words.changes_mut().sort_unstable_by_key(|change| change.at);
             // Frames in blocks of its own are not listed.

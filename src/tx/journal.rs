@@ -4,9 +4,9 @@
 //! record is well-formed if its number is above `RET`, its counts in range and its checksum right. Record `N + 1` goes to
 //! the slot that does not hold `N`; its fence is the commit point, also for the content that it vouches for, and its
 //! words are applied and flushed after that without one. Records are retired when a region is opened: until then they may
-//! be replayed at any time. The rules are docs/design.md, 7.1 to 7.9; the numbers below refer to them.
+//! be replayed at any time. The rules are docs/design.md, 7.1 to 7.8; the numbers below refer to them.
 
-use super::abort::AbortOnPanic;
+use super::abort_on_panic::AbortOnPanic;
 use super::content::Collected;
 use super::pending::Sorted;
 use super::writeback::{Fences, Writeback};
@@ -174,7 +174,7 @@ impl Journal {
     }
 
     /// Counts a lone word that must be a record; whether there were so many in a row that it is worth a fence to retire
-    /// what is in their way.
+    /// what is in their way, or no number is left for another record.
     #[inline]
     pub(crate) fn is_in_the_way(&mut self) -> bool {
         self.refused += 1;

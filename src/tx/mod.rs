@@ -12,12 +12,12 @@
 //! rewritten or freed meanwhile.
 #![allow(unsafe_code)]
 
-mod abort;
+mod abort_on_panic;
 mod alloc;
 mod blocks;
 mod content;
 mod engine;
-mod handles;
+mod handle_places;
 pub(crate) mod journal;
 mod operands;
 mod pending;
@@ -256,10 +256,10 @@ impl<'t, M: Medium> Tx<'t, M> {
         let link = link(parent);
         let slot = link.address();
         if slot < start || slot + size_of::<u64>() > start + size {
-            self.rule("`attach` was given a link that is not inside the parent");
+            self.break_rule("`attach` was given a link that is not inside the parent");
         }
         if !link.is_null() {
-            self.rule("`attach` onto a link that is occupied");
+            self.break_rule("`attach` onto a link that is occupied");
         }
         if let Some(child) = child.target() {
             link.cell().store(link::offset_to(slot, child), std::sync::atomic::Ordering::Relaxed);
@@ -350,7 +350,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[must_use = "publish, attach, rewrite or free it: an object that stays taken makes the commit fail with `Error::Orphaned`"]
     #[track_caller]
     pub fn take<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> Option<Taken<'t, T>> {
-        let at = self.place(slot.address());
+        let at = self.offset_in_region(slot.address());
         let offset = self.view(at);
         if offset == 0 {
             return None;
@@ -391,7 +391,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         object: impl Publish<'t, T>,
     ) -> Option<Taken<'t, T>> {
         let old = self.take(slot);
-        let at = self.place(slot.address());
+        let at = self.offset_in_region(slot.address());
         let target = object.target();
         self.fill(at, slot.address(), target, Location::caller());
         old
@@ -474,7 +474,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[inline]
     #[track_caller]
     pub fn store<T: Copy + Persistent<Links = No>>(&self, word: &'t Word<T>, value: T) {
-        let at = self.place(word.address());
+        let at = self.offset_in_region(word.address());
         self.set_pending(at, Word::pack(value), Location::caller());
     }
 
@@ -511,9 +511,9 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// The offset of a slot that holds nothing.
     #[track_caller]
     fn empty_slot<T: Target + ?Sized>(&self, slot: &'t Link<T>) -> usize {
-        let at = self.place(slot.address());
+        let at = self.offset_in_region(slot.address());
         if self.view(at) != 0 {
-            self.rule(
+            self.break_rule(
                 "`publish` or `stage` onto a slot that is occupied: take its object first, or use `replace`",
             );
         }
@@ -577,10 +577,10 @@ impl<'t, M: Medium> Tx<'t, M> {
 
     #[inline]
     #[track_caller]
-    fn place(&self, address: usize) -> usize {
+    fn offset_in_region(&self, address: usize) -> usize {
         match self.offset_of(address) {
             Some(at) => at,
-            None => self.rule("a slot or word that is not in this transaction's region"),
+            None => self.break_rule("a slot or word that is not in this transaction's region"),
         }
     }
 
@@ -593,7 +593,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
     }
 
-    /// It has found one.
+    /// The object at this address has an owner now (published, attached, rewritten or freed): one open handle less.
     #[inline]
     fn owned(&self, address: usize) {
         self.open.set(self.open.get() - 1);
@@ -602,7 +602,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         }
     }
 
-    /// What the object at an address in the region says is not so.
+    /// [`Error::Damaged`], for something wrong in the object at this address.
     #[cold]
     pub(crate) fn damaged(&self, address: usize, place: &str, found: &str, expected: &str) -> Error {
         let map = self.medium.map();
@@ -617,7 +617,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// A broken rule: the transaction can't commit any more, whoever catches the panic.
     #[cold]
     #[track_caller]
-    fn rule(&self, rule: &str) -> ! {
+    fn break_rule(&self, rule: &str) -> ! {
         self.broken.set(true);
         panic!("persistent-memory rule broken: {rule}; the transaction is aborted");
     }

@@ -127,8 +127,8 @@ impl Pending {
     }
 }
 
-/// The words of a commit. Changes are taken out and added at will: none is looked up any more, because that would miss
-/// some.
+/// The words of a commit. Changes may be taken out and added, of which the table for look-ups knows nothing: so there is
+/// no `get`.
 pub(crate) struct Sorted<'p> {
     pending: &'p mut Pending,
 }

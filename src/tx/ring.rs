@@ -20,7 +20,7 @@ impl<'t, M: Medium> Tx<'t, M> {
         ring: &'t Ring,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<u64> {
-        let at = self.place(ring.address());
+        let at = self.offset_in_region(ring.address());
         let mut append = {
             let mut engine = self.engine.borrow_mut();
             engine.check_poison()?;
@@ -31,13 +31,13 @@ impl<'t, M: Medium> Tx<'t, M> {
         for record in records {
             let logs = &mut self.engine.borrow_mut().logs;
             if logs.is_changed(&append) {
-                self.rule(CHANGED);
+                self.break_rule(CHANGED);
             }
             logs.push(&mut append, record)?;
         }
         let logs = &mut self.engine.borrow_mut().logs;
         if logs.is_changed(&append) {
-            self.rule(CHANGED);
+            self.break_rule(CHANGED);
         }
         logs.end_append(&append);
         Ok(first)
@@ -47,24 +47,24 @@ impl<'t, M: Medium> Tx<'t, M> {
     #[track_caller]
     pub(crate) fn ring_in_place(&self, slot: &'t Link<Ring>, ring: &'t Ring) {
         if self.get(slot).is_none_or(|now| !std::ptr::eq(now, ring)) {
-            self.rule(CHANGED);
+            self.break_rule(CHANGED);
         }
     }
 
     /// A rule: the transaction has not changed this ring yet.
     #[track_caller]
     pub(crate) fn ring_untouched(&self, ring: &'t Ring) {
-        let at = self.place(ring.address());
+        let at = self.offset_in_region(ring.address());
         let touched = self.engine.borrow().logs.holds(at);
         if touched {
-            self.rule("a log is resized after the same transaction appended to it or truncated it");
+            self.break_rule("a log is resized after the same transaction appended to it or truncated it");
         }
     }
 
     /// Removes the records before this number when the transaction commits.
     #[track_caller]
     pub(crate) fn ring_truncate_front(&self, ring: &'t Ring, to: u64) {
-        let at = self.place(ring.address());
+        let at = self.offset_in_region(ring.address());
         let origin = Location::caller();
         let first = self.view(at + FIRST);
         let log = self.engine.borrow_mut().logs.begin_truncate(self.medium.map(), at, ring, origin);
@@ -82,7 +82,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// Removes the records from this number on when the transaction commits.
     #[track_caller]
     pub(crate) fn ring_truncate_back(&self, ring: &'t Ring, from: u64) -> Result<()> {
-        let at = self.place(ring.address());
+        let at = self.offset_in_region(ring.address());
         let origin = Location::caller();
         let map = self.medium.map();
         let from = from.max(self.view(at + FIRST));

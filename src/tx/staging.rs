@@ -26,7 +26,7 @@ use zerocopy::IntoBytes;
 pub(crate) struct Staging {
     region_id: u64,
     logs: Vec<Staged>,
-    /// The records that are appended to each, as a batch; more of them than `logs` are of earlier transactions. They
+    /// The records that are appended to each, as a batch. Buffers beyond `logs` are kept from earlier transactions. They
     /// stay where they are: a `Vec` that is moved to another place is loaded there while its stores are under way,
     /// and such a load waits for the fence before.
     batches: Vec<Vec<u8>>,
@@ -46,7 +46,7 @@ struct Staged {
     limit: u64,
     /// Bytes from the tail to the end of the ring.
     room: u64,
-    /// Where the records end that stay, and the number of the next.
+    /// Where the durable records end that this transaction does not truncate, and the number of the next record.
     kept: u64,
     kept_next: u64,
     /// Bytes and number of the records that are appended.
@@ -346,14 +346,14 @@ impl Staging {
         medium: &Writeback<'_, M>,
         owned: &Blocks,
         words: &mut Sorted<'_>,
-        publish: Publish,
+        publish: PublishedBy,
         mut content: Option<&mut Collected>,
     ) {
         for (staged, batch) in self.logs.iter().zip(&self.batches) {
             let Some(position) = staged.frame else { continue };
             let publish = match () {
-                () if owned.hold(staged.at) => Publish::WithItsBlock,
-                () if medium.leaves_out(Rule::FrameInRecord) => Publish::Alone,
+                () if owned.hold(staged.at) => PublishedBy::WithItsBlock,
+                () if medium.leaves_out(Rule::FrameInRecord) => PublishedBy::Alone,
                 () => publish,
             };
             let (origin, sequence, epoch) = (staged.origin, staged.kept_next, staged.epoch);
@@ -370,7 +370,7 @@ impl Staging {
                     return Some(Listed::in_vain());
                 }
                 let hash = || content::hash(self.region_id, start, first, rest);
-                (publish == Publish::InRecord)
+                (publish == PublishedBy::InRecord)
                     .then(|| medium.list(content, Extent { start, len: 8 + rest.len() }, hash))
             };
             let frame = |position| {
@@ -399,7 +399,7 @@ impl Staging {
                 medium.flush_listed(listed, second_line, end - second_line, origin);
             }
             let checksum = frame(position).checksum(meta, body);
-            if publish == Publish::InRecord {
+            if publish == PublishedBy::InRecord {
                 words.add::<M>(offset, checksum, origin);
             } else {
                 medium.store(offset, checksum, origin);
@@ -496,7 +496,7 @@ pub(super) struct Truncate {
 
 /// How the frames of a commit are published.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Publish {
+pub(super) enum PublishedBy {
     /// By its checksum, and nothing else is.
     Alone,
     /// Its checksum is an entry of the record.

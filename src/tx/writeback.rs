@@ -14,7 +14,7 @@ use crate::observe::Rule;
 use std::cell::Cell;
 use std::path::Path;
 
-/// How many fences this region's transactions had made at some time; of what was flushed then, whether it is durable.
+/// A time, counted in the fences of this region's transactions. What was flushed at a time is durable once there are more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Fences(u64);
 

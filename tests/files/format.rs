@@ -108,8 +108,7 @@ impl File {
         if !content.is_empty() {
             let hash = content.iter().map(|&(at, len)| {
                 let first = u64::from_le_bytes(self.bytes[at..at + 8].try_into().unwrap());
-                let seed = [at as u64, first].into_iter().fold(ID, seeded);
-                xxh3_64_with_seed(&self.bytes[at + 8..at + len], seed)
+                [at as u64, first, xxh3_64(&self.bytes[at + 8..at + len])].into_iter().fold(ID, seeded)
             });
             let mut vouched = vec![hash.fold(0, u64::wrapping_add)];
             vouched.extend(content.iter().map(|&(at, len)| at as u64 | (len as u64) << 40));

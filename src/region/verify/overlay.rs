@@ -28,7 +28,7 @@ impl Overlay {
         Overlay { words: entries.collect() }
     }
 
-    /// Entries for words in this range are as they should be.
+    /// Marks all entries for words in this range as allowed.
     pub(super) fn hit_all(&self, range: std::ops::Range<usize>) {
         let inside = self.words.range(range).filter(|(at, _)| at.is_multiple_of(8));
         inside.for_each(|(_, entry)| entry.hit.set(true));

@@ -36,7 +36,8 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// For an object that waited as a bit: the number of its map. No link lies in page 0.
+    /// The number of its map, if this object waited as a bit. `slot` holds that number then, which no real one is: no link
+    /// lies in page 0.
     #[inline]
     pub fn waited(self) -> Option<usize> {
         (self.slot < PAGE).then_some(self.slot)

@@ -1,4 +1,4 @@
-//! [`Handles`]: where each handle was made that has found no owner yet, for the error that it leaves.
+//! [`HandlePlaces`]: where each handle was made that has found no owner yet, for the error that it leaves.
 //!
 //! Kept by builds with debug assertions only, so that in others no transaction spends an instruction on it.
 
@@ -9,11 +9,11 @@ const MOST: usize = 1024;
 
 /// Addresses of objects without an owner, each with the place of its `alloc`, `take`, …; the oldest first.
 #[derive(Default)]
-pub(super) struct Handles {
+pub(super) struct HandlePlaces {
     open: Vec<(usize, Origin)>,
 }
 
-impl Handles {
+impl HandlePlaces {
     pub fn opened(&mut self, address: usize, origin: Origin) {
         if self.open.len() < MOST {
             self.open.push((address, origin));

@@ -1,6 +1,6 @@
 //! [`AbortOnPanic`].
 
-/// Rule 9 (docs/design.md, 7.9): a panic between the commit point and the end of the commit would leave the published state half applied.
+/// docs/design.md, 7.8: a panic between the commit point and the end of the commit would leave the published state half applied.
 pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
