@@ -67,6 +67,24 @@ fn publish(bank: &mut Bank, n: u64) -> Result<()> {
     })
 }
 
+/// The same, without a fence of the program's.
+fn stage(bank: &mut Bank, n: u64) -> Result<()> {
+    bank.transact(|tx, root| {
+        let mut node = tx.alloc(Node { id: n, value: [n; 4], next: Link::null() })?;
+        tx.attach(&mut node, |node| &node.next, tx.take(&root.list));
+        tx.stage(&root.list, tx.flush(node));
+        Ok(())
+    })
+}
+
+fn stage_and_free(bank: &mut Bank, n: u64) -> Result<()> {
+    stage(bank, n)?;
+    bank.transact(|tx, root| {
+        tx.free(tx.take(&root.list));
+        Ok(())
+    })
+}
+
 /// Into an empty list; then it is emptied again.
 fn publish_and_free(bank: &mut Bank, n: u64) -> Result<()> {
     publish(bank, n)?;
@@ -107,6 +125,8 @@ fn main() -> Result<()> {
         "64-scattered" => scattered,
         "publish" => publish,
         "publish-and-free" => publish_and_free,
+        "stage" => stage,
+        "stage-and-free" => stage_and_free,
         work => panic!("there is no work {work}"),
     };
     rounds.run(|n| round(&mut bank, n))

@@ -378,7 +378,7 @@ fn main() -> indelible::Result<()> {
                         .transact(|tx, root| {
                             let mut node = tx.alloc(Node { id: n, value: [n; 4], next: Link::null() })?;
                             tx.attach(&mut node, |node| &node.next, tx.take(&root.list));
-                            tx.publish(&root.list, tx.persist(node)?);
+                            tx.stage(&root.list, tx.flush(node));
                             Ok(())
                         })
                         .unwrap()
