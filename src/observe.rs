@@ -39,8 +39,8 @@ pub enum Rule {
     LoneFreed,
     /// 4: a frame of a log goes alone only if no record has an entry where it goes.
     LoneFrame,
-    /// 5: another thread flushes the applied words again.
-    HandOver,
+    /// 5: a record flushes the words of the one before that it does not change itself.
+    FlushLate,
     /// 6: the newest record counts only if its content is there.
     Content,
     /// 6: the older record counts whatever became of its content.

@@ -399,7 +399,7 @@ impl<R: Persistent, M: Medium> Region<R, M> {
         // SAFETY: the module's invariant; published memory changes at commit only, when `f` has returned and
         // no reference of its lifetime is left.
         let root = unsafe { root.as_ref() };
-        let mut tx = Tx::begin(&self.medium, &mut self.engine, origin);
+        let mut tx = Tx::begin(&self.medium, &mut self.engine);
         let result = f(&tx, root)?;
         tx.commit(origin)?;
         std::mem::forget(tx); // dropped, it aborts

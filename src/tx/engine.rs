@@ -13,7 +13,7 @@ use super::handle_places::HandlePlaces;
 use super::journal::Journal;
 use super::pending::{Pending, Sorted};
 use super::staging::{PublishedBy, Staging};
-use super::writeback::{Fences, Writeback};
+use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
 use crate::format::block::{self, Extent, HEADER, Header};
@@ -51,8 +51,6 @@ pub(crate) struct Engine {
     doomed: Blocks,
     /// Scratch: the words that the commit changes in this transaction's own blocks.
     own_changes: Vec<Change>,
-    /// How many fences the transactions have made.
-    pub fences: Fences,
     /// Why the region did not grow when this transaction found its heap low: it may take of the reserve then, and
     /// must give as much back.
     low: Option<Error>,
@@ -85,7 +83,6 @@ impl Engine {
             freed: Vec::new(),
             doomed: Blocks::default(),
             own_changes: Vec::new(),
-            fences: Fences::FIRST,
             low: None,
             poison: None,
         }
@@ -268,7 +265,7 @@ impl Engine {
         }
         let mut words = self.pending.sorted();
         let own = &mut self.own_changes;
-        keep_changed(medium, &mut words, own, &self.owned, &self.doomed, &self.journal);
+        keep_changed(medium, &mut words, own, &self.owned, &self.doomed);
         let count = words.changes().len();
         let mut frames = 0;
         if !self.logs.is_empty() {
@@ -393,7 +390,6 @@ impl Engine {
 
     /// Forgets the transaction and gives its blocks back.
     pub(crate) fn abort<M: Medium>(&mut self, medium: &Writeback<'_, M>) {
-        self.fences = medium.fences();
         for block in self.owned.drain() {
             medium.abandon(Extent::of(block.at, block.size));
             self.heap.free(block.at, block.size, block.align);
@@ -446,7 +442,6 @@ fn keep_changed<M: Medium>(
     own: &mut Vec<Change>,
     owned: &Blocks,
     doomed: &Blocks,
-    journal: &Journal,
 ) {
     let map = medium.map();
     let changes = words.changes_mut();
@@ -458,22 +453,10 @@ fn keep_changed<M: Medium>(
         own.extend(changes.extract_if(.., |change| owned.hold(change.at)));
         own.retain(|change| map.load(change.at) != change.value);
     }
-    let changed = |unsettled: &mut &[Change], change: &Change| {
-        while let [first, rest @ ..] = *unsettled
-            && first.at <= change.at
-        {
-            *unsettled = rest;
-            if first.at == change.at {
-                return first.value != change.value;
-            }
-        }
-        map.load(change.at) != change.value
-    };
-    let mut unsettled = journal.unsettled(medium);
     // Mostly all of them change; to move none is faster.
-    if !changes.iter().all(|change| changed(&mut unsettled, change)) {
-        unsettled = journal.unsettled(medium);
-        changes.retain(|change| changed(&mut unsettled, change));
+    let changed = |change: &Change| map.load(change.at) != change.value;
+    if !changes.iter().all(changed) {
+        changes.retain(changed);
     }
 }
 

@@ -2,52 +2,27 @@
 //!
 //! In persistent memory there are two record slots `{number, counts, checksum, entries, content}` and one word `RET`. A
 //! record is well-formed if its number is above `RET`, its counts in range and its checksum right. Record `N + 1` goes to
-//! the slot that does not hold `N`; its fence is the commit point, also for the content that it vouches for, and its
-//! words are applied and flushed after that without one. Records are retired when a region is opened: until then they may
-//! be replayed at any time. The rules are docs/design.md, 7.1 to 7.8; the numbers below refer to them.
+//! the slot that does not hold `N`; its fence is the commit point, also for the content that it vouches for. Its words
+//! are stored then, and not flushed: the record says what they are until it is overwritten. Before that, `N + 2` flushes
+//! those that it does not change itself. Records are retired when a region is opened: until then they may be replayed
+//! at any time. The rules are docs/design.md, 7.1 to 7.8; the numbers below refer to them.
 
 use super::abort_on_panic::AbortOnPanic;
 use super::content::Collected;
 use super::pending::Sorted;
-use super::writeback::{Fences, Writeback};
+use super::writeback::Writeback;
 use crate::error::{Error, Result};
-use crate::flush::LINE;
 use crate::format::block::Extent;
 use crate::format::content::pack;
 use crate::format::layout::{Layout, RECORD_HEADER};
 use crate::format::record::{Change, LAST_NUMBER, checksum, counts, record_len};
 use crate::medium::MediumImpl;
 use crate::observe::{Origin, Rule};
-use std::cell::Cell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
-/// A thread, told from every other of the process, also from one that has ended.
-///
-/// Not `std::thread::current`, which counts a reference: on x86 a locked instruction waits for every flush
-/// before it (Intel SDM vol. 2A, CLWB), and so would cost a second fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ThreadNumber(u64);
-
-impl ThreadNumber {
-    #[inline]
-    fn current() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        thread_local! {
-            static NUMBER: Cell<u64> = const { Cell::new(0) };
-        }
-        let mut number = NUMBER.get();
-        if number == 0 {
-            number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-            NUMBER.set(number);
-        }
-        ThreadNumber(number)
-    }
-}
-
-/// A word that is changed again and again would be a record each time once it was in one. After so many the records are
-/// retired, and it goes alone from then on.
+/// A word that is changed again and again would be a record each time once it was in one, which takes longer to make
+/// than a store. After so many in a row the records are retired, and it goes alone from then on.
 const PATIENCE: u32 = 16;
 
 /// The journal's volatile side.
@@ -62,14 +37,10 @@ pub(crate) struct Journal {
     words: [Vec<Change>; 2],
     /// What the last record vouches for, in the order of the places.
     content: Vec<Extent>,
-    /// Scratch: the content's words in the record.
-    content_words: Vec<u64>,
-    /// When the last record's words were flushed.
-    applied_at: Fences,
-    /// The thread that flushed them.
-    thread: ThreadNumber,
     /// How many lone words in a row were records, because a record had an entry for them.
     refused: u32,
+    /// Scratch: the content's words in the record.
+    content_words: Vec<u64>,
 }
 
 impl Journal {
@@ -82,8 +53,6 @@ impl Journal {
             words: [Vec::new(), Vec::new()],
             content: Vec::new(),
             content_words: Vec::new(),
-            applied_at: Fences::NONE,
-            thread: ThreadNumber::current(),
             refused: 0,
         }
     }
@@ -96,23 +65,6 @@ impl Journal {
 
     pub(crate) fn capacity(&self) -> usize {
         self.layout.journal_words
-    }
-
-    /// Rule 5: what another thread flushed and did not fence is flushed again by this one. `now`: the fences so far.
-    /// It runs before the transaction begins, and is none of its flushes: nothing that it publishes depends on them.
-    #[inline]
-    pub(crate) fn hand_over<M: MediumImpl>(&mut self, medium: &M, now: Fences, origin: Origin) {
-        if self.applied_at >= now && self.thread != ThreadNumber::current() {
-            self.flush_again(medium, origin);
-        }
-    }
-
-    #[cold]
-    fn flush_again<M: MediumImpl>(&mut self, medium: &M, origin: Origin) {
-        self.thread = ThreadNumber::current();
-        if !medium.leaves_out(Rule::HandOver) {
-            medium.flush_words(self.applied().iter().map(|change| change.at), origin);
-        }
     }
 
     /// Whether recovery may replay a record.
@@ -160,19 +112,6 @@ impl Journal {
         record_len(words, extents) <= record_len(self.capacity(), 0)
     }
 
-    /// Whether the words of the last record are durable, so that `unsettled` is empty.
-    #[inline]
-    fn is_settled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> bool {
-        medium.has_fenced_since(self.applied_at)
-    }
-
-    /// The words whose flushes may still be under way, with the values that they have. Ask here, not memory: a load
-    /// from a line whose write-back is in flight takes as long as a fence.
-    #[inline]
-    pub(crate) fn unsettled<M: MediumImpl>(&self, medium: &Writeback<'_, M>) -> &[Change] {
-        if self.is_settled(medium) { &[] } else { self.applied() }
-    }
-
     /// Counts a lone word that must be a record; whether there were so many in a row that it is worth a fence to retire
     /// what is in their way, or no number is left for another record.
     #[inline]
@@ -181,19 +120,17 @@ impl Journal {
         self.refused >= PATIENCE || !self.has_numbers()
     }
 
-    /// Retires every record before a word is committed alone. Only when the words of the last one are durable, because
-    /// recovery will not store them any more. `RET` and the word may share a fence: a record that a power failure
-    /// brings back takes the word back whole. Not if it vouches for what the word may lie in, because then it is the record
-    /// that is taken back.
+    /// Retires every record before a word is committed alone. Only when the words of the last one are durable, because recovery will not store them any more.
+    /// `RET` and the word may share a fence: a record that a power failure brings back takes the word back whole. Not if
+    /// it vouches for what the word may lie in, because then it is the record that is taken back.
     #[cold]
     pub(crate) fn retire_all<M: MediumImpl>(
         &mut self,
         medium: &Writeback<'_, M>,
         origin: Origin,
     ) -> Result<()> {
-        if !self.is_settled(medium) {
-            medium.fence(origin)?;
-        }
+        medium.flush_words(self.applied().iter().map(|change| change.at), origin);
+        medium.fence(origin)?;
         medium.store(self.layout.retired(), self.number, origin);
         medium.flush_record(self.layout.retired(), 8, origin);
         if !self.content.is_empty() {
@@ -246,6 +183,10 @@ impl Journal {
         origin: Origin,
     ) -> Result<()> {
         self.note_content(content);
+        if !medium.leaves_out(Rule::FlushLate) {
+            let changes = words.changes();
+            medium.flush_words(late(self.applied(), changes), origin);
+        }
         self.number += 1;
         if !medium.leaves_out(Rule::TwoSlots) {
             self.slot = 1 - self.slot;
@@ -271,21 +212,11 @@ impl Journal {
         if M::OBSERVED {
             self.content.iter().for_each(|extent| medium.publishes(extent.start, extent.len, origin));
         }
-        let mut rest = changes;
-        while let [change, behind @ ..] = rest {
-            medium.store(change.at, change.value, from(change.at));
-            // Each line once, after the last of its words.
-            if behind.first().is_none_or(|next| next.at / LINE != change.at / LINE) {
-                medium.flush_applied(change.at, origin);
-            }
-            rest = behind;
-        }
-        if changes.len() > 1 || content.count() > 0 {
+        changes.iter().for_each(|change| medium.store(change.at, change.value, from(change.at)));
+        if changes.len() > 1 || !self.content.is_empty() {
             self.refused = 0;
         }
         words.exchange(&mut self.words[self.slot]);
-        self.applied_at = medium.fences();
-        self.thread = ThreadNumber::current();
         std::mem::forget(abort);
         Ok(())
     }
@@ -301,6 +232,40 @@ impl Journal {
             self.content.extend(content.extents());
             self.content_words.push(content.hash());
             self.content_words.extend(content.extents().map(pack));
+        }
+    }
+}
+
+/// The words of `before` that are not in `after`, both in the order of their offsets.
+fn late<'a>(before: &'a [Change], after: &'a [Change]) -> impl Iterator<Item = usize> + 'a {
+    let mut after = after;
+    before.iter().map(|change| change.at).filter(move |&at| {
+        while let [first, rest @ ..] = after
+            && first.at < at
+        {
+            after = rest;
+        }
+        after.first().is_none_or(|first| first.at != at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_changed_again_are_not_late() {
+        let changes = |offsets: &[usize]| -> Vec<Change> {
+            offsets.iter().map(|&at| Change { at, value: 0 }).collect()
+        };
+        for (before, after, expected) in [
+            (&[][..], &[8][..], &[][..]),
+            (&[8, 16], &[], &[8, 16]),
+            (&[8, 16, 24], &[16], &[8, 24]),
+            (&[16, 32], &[8, 16, 24, 32, 40], &[]),
+            (&[8, 40], &[16, 24], &[8, 40]),
+        ] {
+            assert_eq!(late(&changes(before), &changes(after)).collect::<Vec<_>>(), expected);
         }
     }
 }

@@ -92,10 +92,9 @@ pub struct Tx<'t, M: Medium> {
 static_assertions::assert_not_impl_any!(Tx<'static, crate::medium::Emulated>: Send, Sync);
 
 impl<'t, M: Medium> Tx<'t, M> {
-    pub(crate) fn begin(medium: &'t M, engine: &'t mut Engine, origin: Origin) -> Self {
-        engine.journal.hand_over(medium, engine.fences, origin);
+    pub(crate) fn begin(medium: &'t M, engine: &'t mut Engine) -> Self {
         Tx {
-            medium: Writeback::new(medium, engine.fences),
+            medium: Writeback::new(medium),
             root: engine.root,
             engine: RefCell::new(engine),
             open: Cell::new(0),
@@ -112,9 +111,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// just built it, and would stall behind pending flushes.
     #[inline(always)]
     pub(crate) fn commit(&mut self, origin: Origin) -> Result<()> {
-        self.try_commit(origin)?;
-        self.engine.get_mut().fences = self.medium.fences();
-        Ok(())
+        self.try_commit(origin)
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use crate::observe::Rule;
 use std::cell::Cell;
 use std::path::Path;
 
-/// A time, counted in the fences of this region's transactions. What was flushed at a time is durable once there are more.
+/// A time, counted in the fences of a transaction. What was flushed at a time is durable once there are more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Fences(u64);
 
@@ -34,17 +34,16 @@ impl Fences {
 #[derive(Debug)]
 pub(crate) struct Writeback<'t, M> {
     medium: &'t M,
-    /// Fences so far, those of earlier transactions included.
+    /// Fences so far.
     fences: Cell<Fences>,
     /// When this transaction flushed something last that is not listed as content.
     flushed_at: Cell<Fences>,
 }
 
 impl<'t, M: MediumImpl> Writeback<'t, M> {
-    /// `fences`: how many there have been.
     #[inline(always)]
-    pub(crate) fn new(medium: &'t M, fences: Fences) -> Self {
-        Writeback { medium, fences: Cell::new(fences), flushed_at: Cell::new(Fences::NONE) }
+    pub(crate) fn new(medium: &'t M) -> Self {
+        Writeback { medium, fences: Cell::new(Fences::FIRST), flushed_at: Cell::new(Fences::NONE) }
     }
 
     #[inline(always)]
@@ -79,18 +78,19 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
         self.medium.flush_word(at, origin);
     }
 
+    /// Flushes the lines of words at these offsets, which rise, that a record has stored: nothing that is published now
+    /// depends on them.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn flush_words(&self, words: impl Iterator<Item = usize>, origin: Origin) {
+        self.medium.flush_words(words, origin);
+    }
+
     /// Flushes a commit's record, before its commit point.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn flush_record(&self, at: usize, len: usize, origin: Origin) {
         self.medium.flush_range(at, len, origin);
-    }
-
-    /// Flushes the line of a word that a commit has applied, behind its commit point: nothing is published after that.
-    #[inline(always)]
-    #[track_caller]
-    pub(crate) fn flush_applied(&self, at: usize, origin: Origin) {
-        self.medium.flush_word(at, origin);
     }
 
     /// Flushes the line of a word and fences, for a word that is published alone; `from` is where it comes from.

@@ -36,8 +36,7 @@ missed! {
     a_lone_word_is_no_content: LoneContent, depth 1, [PushStaged, StoreInNode] => [];
     a_new_block_is_in_no_record: LoneAllocated, depth 1, [Push, StoreInNodeAndRoot, PopAndStore, PushOther] => [];
     a_freed_block_is_in_no_record: LoneFreed, depth 1, [Push, StoreInNodeAndRoot, Pop, PushOther] => [];
-    another_thread_flushes_again: HandOver, depth 1,
-        [StoreBoth, StoreElsewhere, StoreBoth], [StoreBoth, PushElsewhere, StoreBoth] => [];
+    words_are_flushed_before_their_record_is_overwritten: FlushLate, depth 1, [StoreBoth, Store, Store] => [];
     the_newest_record_shows_its_content: Content, depth 1, [PushStaged] => [];
     the_older_record_needs_no_content: Witness, depth 2, [PushStaged, StoreInNodeAndRoot] => [];
     the_content_that_recovery_goes_by_is_flushed: FlushContent, depth 2, [PushStaged] => [];
