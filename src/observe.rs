@@ -39,7 +39,7 @@ pub enum Rule {
     LoneFreed,
     /// 4: a frame of a log goes alone only if no record has an entry where it goes.
     LoneFrame,
-    /// 5: a record flushes the words of the one before that it does not change itself.
+    /// 5: a record's batch flushes the words of the one before that it does not change itself.
     FlushLate,
     /// 6: the newest record counts only if its content is there.
     Content,
