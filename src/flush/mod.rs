@@ -201,7 +201,7 @@ impl Flusher {
     pub(crate) fn hash_at_most(self) -> usize {
         match self.instruction() {
             Instruction::Nothing => 0,
-            _ => 1024,
+            _ => 2048,
         }
     }
 

@@ -141,14 +141,13 @@ impl Layout {
             let (found, supported) = (version as u32, FORMAT);
             return Err(Error::NewerFormat { path: path.to_path_buf(), found, supported });
         }
-        let mut words: [u64; 7] = std::array::from_fn(|i| map.load((COVERED.start + i) * 8));
+        let words: [u64; 7] = std::array::from_fn(|i| map.load((COVERED.start + i) * 8));
         // When open raises the version, a power failure may keep the version without its checksum, or this without it.
-        let mut of_version = |version: u32| {
-            words[0] = u64::from(version);
-            checksum(&words)
-        };
-        let (found, expected) = (map.load(COVERED.end * 8), of_version(FORMAT));
-        let expected = if found == of_version(FIRST_FORMAT) { found } else { expected };
+        let of_version =
+            |version: u64| checksum(&[version, words[1], words[2], words[3], words[4], words[5], words[6]]);
+        let found = map.load(COVERED.end * 8);
+        let sums = [version, u64::from(FORMAT), u64::from(FIRST_FORMAT)].map(of_version);
+        let expected = if sums.contains(&found) { found } else { sums[0] };
         let damaged = |at: usize, found: String, expected: &str| {
             Err(Error::damaged(path, "header", at, found, expected))
         };
@@ -159,7 +158,7 @@ impl Layout {
             return damaged(8, format!("format {version}"), "1 or 2");
         }
         let layout = Layout {
-            format: if found == of_version(FORMAT) { version as u32 } else { FIRST_FORMAT },
+            format: if found == sums[1] { version as u32 } else { FIRST_FORMAT },
             region_id: words[1],
             schema_len: words[2] as usize,
             schema_checksum: words[3],

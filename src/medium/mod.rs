@@ -236,7 +236,7 @@ pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     /// (docs/design.md, 7.3).
     #[inline(always)]
     fn hash_at_most(&self) -> usize {
-        1024
+        2048
     }
 
     /// Starts the write-back of an object that was written through `&mut`, and is not any more: `len` bytes, and the

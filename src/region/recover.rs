@@ -172,7 +172,7 @@ fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Resu
         let checked = !medium.leaves_out(Rule::Checksum);
         let read = |load: &dyn Fn(usize) -> u64| read_record(layout, at, number, checked, load);
         let len = layout.slot(1) - layout.slot(0);
-        medium.announce_checksummed(&[at + 8..at + len], &|load| read(load).is_some());
+        medium.announce_checksummed(std::slice::from_ref(&(at + 8..at + len)), &|load| read(load).is_some());
         records.extend(read(&|at| map.load(at)));
     }
     if highest > LAST_NUMBER {

@@ -42,7 +42,9 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// })?;
     /// # Ok::<(), indelible::Error>(())
     /// ```
-    #[inline]
+    // Always: a value that is handed over in memory is copied to its block by loads that are wider than the stores that made
+    // it, and wait for them behind every flush before.
+    #[inline(always)]
     #[track_caller]
     pub fn alloc<T: Persistent>(&self, value: T) -> Result<Pm<'t, T, Dirty>> {
         const { T::SOUND };
@@ -266,6 +268,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 
     /// A block for an object of `size` bytes with its header written; counted as an open handle.
+    #[inline(never)]
     fn block(&self, info: &'static TypeInfo, count: usize, size: usize, origin: Origin) -> Result<usize> {
         if count as u64 > block::COUNT_MASK || size as u64 > MAX_LEN {
             return Err(too_long(count, info.size));

@@ -2,7 +2,7 @@
 //! fence has followed. Its record vouches for it with a hash, so that one fence covers both.
 
 use super::blocks::Blocks;
-use super::writeback::Fences;
+use super::fences::Fences;
 use crate::format::block::Extent;
 use crate::format::content::MAX_EXTENT;
 

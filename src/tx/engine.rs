@@ -209,11 +209,11 @@ impl Engine {
 
     #[inline]
     fn commit_lone<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<()> {
-        if let [change] = self.pending.changes()[..]
-            && medium.map().load(change.at) != change.value
+        if let &[Change { at, value }] = self.pending.changes()
+            && medium.map().load(at) != value
         {
-            let from = self.pending.origin::<M>(change.at, origin);
-            if let Err(error) = self.journal.commit_alone(medium, change, from, origin) {
+            let from = self.pending.origin::<M>(at, origin);
+            if let Err(error) = self.journal.commit_alone(medium, at, value, from, origin) {
                 return Err(self.outcome_unknown(error));
             }
         }
@@ -286,11 +286,10 @@ impl Engine {
         } else if !self.doomed.is_empty() && !medium.leaves_out(Rule::ListFreed) {
             self.content.leave_out(&self.doomed);
         }
-        if count == 0 && frames == 1 {
-            if frame_may_go_alone(medium, &self.logs, &self.journal, &self.owned, &self.doomed) {
-                self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::Alone, None);
-                return medium.fence(origin).map_err(Failure::CommitFence);
-            }
+        let one_frame = count == 0 && frames == 1;
+        if one_frame && frame_may_go_alone(medium, &self.logs, &self.journal, &self.owned, &self.doomed) {
+            self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::Alone, None);
+            return medium.fence(origin).map_err(Failure::CommitFence);
         }
         // Rule 3: the record vouches for what was flushed, or a fence covers it.
         let mut is_sealed = !medium.is_unfenced();
@@ -328,18 +327,22 @@ impl Engine {
             announce_published(medium, &self.owned, &self.doomed, &self.content, origin);
             self.logs.announce_frames(medium, &self.owned, &self.content);
         }
-        if let [change] = words.changes()[..]
+        if let [change] = words.changes()
             && self.content.count() == 0
         {
-            let mut alone = self.journal.word_may_go_alone(medium, change.at)
+            // By its parts: see `Pending::set_scattered`.
+            let (at, value) = (change.at, change.value);
+            // A frame was asked above.
+            let mut alone = frames == 0
+                && self.journal.word_may_go_alone(medium, at)
                 && blocks_are_in_no_record(medium, &self.journal, &self.owned, &self.doomed);
             if !alone && self.journal.is_in_the_way() {
                 self.journal.retire_all(medium, origin).map_err(Failure::CommitFence)?;
                 alone = true;
             }
             if alone {
-                let from = words.origin::<M>(change.at, origin);
-                let committed = self.journal.commit_alone(medium, change, from, origin);
+                let from = words.origin::<M>(at, origin);
+                let committed = self.journal.commit_alone(medium, at, value, from, origin);
                 return committed.map_err(Failure::CommitFence);
             }
         }

@@ -157,17 +157,18 @@ impl Journal {
         }
     }
 
-    /// Changes this word and nothing else, durably; `from` is where the change comes from. Rule 4 allows it.
+    /// Changes the word at `at` and nothing else, durably; `from` is where the change comes from. Rule 4 allows it.
     #[inline(always)]
     pub(crate) fn commit_alone<M: MediumImpl>(
         &self,
         medium: &Writeback<'_, M>,
-        change: Change,
+        at: usize,
+        value: u64,
         from: Origin,
         origin: Origin,
     ) -> Result<()> {
-        medium.store(change.at, change.value, from);
-        medium.persist_word(change.at, from, origin)
+        medium.store(at, value, from);
+        medium.persist_word(at, from, origin)
     }
 
     /// Rule 2: changes all these words, in the order of their offsets, durably, or none of them. Everything that they make

@@ -17,6 +17,7 @@ mod alloc;
 mod blocks;
 mod content;
 mod engine;
+mod fences;
 mod handle_places;
 pub(crate) mod journal;
 mod operands;
@@ -294,7 +295,7 @@ impl<'t, M: Medium> Tx<'t, M> {
     }
 
     /// As [`Tx::publish`], and takes `Flushed` objects too: the commit's one fence covers all that was staged, because
-    /// its record holds a hash of it. Of more than is worth a hash (1 KiB on persistent memory), and of a new log, the
+    /// its record holds a hash of it. Of more than is worth a hash (2 KiB on persistent memory), and of a new log, the
     /// commit makes sure with a fence of its own before it changes anything.
     ///
     /// # Panics
@@ -527,20 +528,21 @@ impl<'t, M: Medium> Tx<'t, M> {
     /// Starts the write-back of an object's block.
     #[inline(always)]
     fn flush_object<T: Target + ?Sized>(&self, object: NonNull<T>, listed: bool, origin: Origin) {
-        let at = object.addr().get() - self.medium.map().address();
+        let header = object.as_ptr().cast::<u8>().wrapping_sub(block::HEADER);
         let (size, in_one_line) = match T::FIXED_SIZE {
             Some(size) => (size, block::in_one_line(size)),
             None => (T::byte_len(object), false),
         };
         // Frames are appended to a ring, and its `TAIL` and `NEXT` change, all without a record.
         if !listed || matches!(T::target_info().kind, Kind::Ring) {
-            return self.medium.flush_block(at, size, in_one_line, origin);
+            return self.medium.flush_block(header, size, in_one_line, origin);
         }
         let engine = &mut **self.engine.borrow_mut();
         let region_id = engine.layout.region_id;
+        let at = object.addr().get() - self.medium.map().address();
         // SAFETY: the handle was `Dirty` and is used up: nothing writes to the object any more.
         let hash = || unsafe { object::hash_block(self.medium.map(), region_id, at, size) };
-        self.medium.flush_content(&mut engine.content, at, size, in_one_line, hash, origin);
+        self.medium.flush_content(&mut engine.content, header, size, in_one_line, hash, origin);
     }
 
     /// The word at this offset, as the transaction sees it.

@@ -6,6 +6,7 @@
 //! (docs/design.md, 7.14).
 
 use super::content::{Collected, Listed};
+use super::fences::Fences;
 use crate::error::Result;
 use crate::format::block::{Extent, HEADER};
 use crate::medium::{Map, Medium, MediumImpl};
@@ -13,22 +14,6 @@ use crate::observe::Origin;
 use crate::observe::Rule;
 use std::cell::Cell;
 use std::path::Path;
-
-/// A time, counted in the fences of a transaction. What was flushed at a time is durable once there are more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Fences(u64);
-
-impl Fences {
-    /// Before the first transaction: what was flushed then is durable.
-    pub(crate) const NONE: Self = Fences(0);
-    /// When the first transaction begins.
-    pub(crate) const FIRST: Self = Fences(1);
-
-    /// The time after the next fence.
-    fn next(self) -> Self {
-        Fences(self.0 + 1)
-    }
-}
 
 /// A transaction's medium, and what of its flushes is durable.
 #[derive(Debug)]
@@ -101,12 +86,12 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
         self.fence(origin)
     }
 
-    /// Flushes the block of the object at `at`, which has `len` bytes; `in_one_line` if it is known to be.
+    /// Flushes the block whose header is there, with an object of `len` bytes; `in_one_line` if it is known to be.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn flush_block(&self, at: usize, len: usize, in_one_line: bool, origin: Origin) {
+    pub(crate) fn flush_block(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
         self.flushed_at.set(self.fences.get());
-        self.write_back(at, len, in_one_line, origin);
+        self.write_back(header, len, in_one_line, origin);
     }
 
     /// The same of a block that the commit's record can vouch for, with this hash.
@@ -115,14 +100,15 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
     pub(super) fn flush_content(
         &self,
         content: &mut Collected,
-        at: usize,
+        header: *const u8,
         len: usize,
         in_one_line: bool,
         hash: impl FnOnce() -> u64,
         origin: Origin,
     ) {
-        let _: Listed = self.list(content, Extent { start: at - HEADER, len: HEADER + len }, hash);
-        self.write_back(at, len, in_one_line, origin);
+        let start = header.addr() - self.map().address();
+        let _: Listed = self.list(content, Extent { start, len: HEADER + len }, hash);
+        self.write_back(header, len, in_one_line, origin);
     }
 
     /// Lists what is flushed right after this as content.
@@ -148,8 +134,7 @@ impl<'t, M: MediumImpl> Writeback<'t, M> {
 
     #[inline(always)]
     #[track_caller]
-    fn write_back(&self, at: usize, len: usize, in_one_line: bool, origin: Origin) {
-        let header = self.map().pointer(at - HEADER).as_ptr();
+    fn write_back(&self, header: *const u8, len: usize, in_one_line: bool, origin: Origin) {
         match in_one_line {
             true => self.medium.flush_object_line(header, HEADER, len, origin),
             false => self.medium.flush_object(header, HEADER, len, origin),

@@ -565,3 +565,21 @@ proptest! {
         }
     }
 }
+
+/// More than is worth a hash, where the record before the last has an entry in the middle: a frame that needs a record, and
+/// whose checksum alone would not.
+#[test]
+fn a_long_frame_over_what_a_record_names_is_in_a_record_too() {
+    let mut place = Place::new();
+    place.make(1 << 20, |_, _| ());
+    let mut region = place.open().expect("good");
+    let mut model = Model { first: 1, records: VecDeque::new(), words: (0, 0) };
+    let steps = [Step::Append(8), Step::AppendAndStore, Step::Back(2), Step::Append(300_000)];
+    for (index, step) in steps.iter().enumerate() {
+        model.run(&mut region, step, index as u64 + 1);
+        model.check(&region);
+    }
+    assert_eq!(model.records.len(), 1);
+    region = place.kill(region);
+    model.check(&region);
+}

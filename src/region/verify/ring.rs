@@ -119,7 +119,8 @@ impl<M: MediumImpl> Walk<'_, M> {
                 .without_place_if(self.medium.leaves_out(Rule::FramePlace));
             let read = |load: &dyn Fn(usize) -> u64| scan.frame(frame, position, load);
             let offset = scan.offset(position);
-            self.medium.announce_checksummed(&[offset..offset + scan.room(position) as usize], &|load| {
+            let room = offset..offset + scan.room(position) as usize;
+            self.medium.announce_checksummed(std::slice::from_ref(&room), &|load| {
                 read(&|at| self.overlay.get(at).unwrap_or_else(|| load(at))).is_some()
             });
             let Some((meta, records)) = read(&load) else { break };

@@ -35,13 +35,13 @@ fn a_newer_format_is_told_from_damage_although_its_checksum_is_unknown() {
     let case = "contents: a newer format";
     for signed in [false, true] {
         let mut newer = good.clone();
-        newer.set(VERSION, 2);
+        newer.set(VERSION, 3);
         if signed {
             newer.sign_header();
         }
         newer.write(&path);
         let error = refused_to_open::<Bank>(&folder, case, "use a newer indelible", &path);
-        assert_error!(error, Error::NewerFormat { found: 2, supported: 1, .. });
+        assert_error!(error, Error::NewerFormat { found: 3, supported: 2, .. });
     }
     good.write(&path);
     assert_good(&path);
