@@ -3,15 +3,21 @@
 
 use super::blocks::Blocks;
 use super::fences::Fences;
-use crate::format::block::Extent;
-use crate::format::content::MAX_EXTENT;
+use crate::format::block::{Extent, HEADER};
+use crate::format::content::{MAX_EXTENT, pack, unpack};
 
 /// An extent that was flushed, and the hash of its bytes.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
-    start: usize,
-    len: usize,
+    /// The extent in one word, as a record has it: one that is copied as two waits for the stores that made it.
+    word: u64,
     hash: u64,
+}
+
+impl Piece {
+    fn extent(&self) -> Extent {
+        unpack(self.word)
+    }
 }
 
 /// Proof that what is flushed next is content, or else makes the commit fence.
@@ -60,7 +66,7 @@ impl Collected {
         self.len = self.len.saturating_add(extent.len);
         self.is_too_much |= self.len > most.min(MAX_EXTENT - 1);
         if !self.is_too_much {
-            self.pieces.push(Piece { start: extent.start, len: extent.len, hash: hash() });
+            self.pieces.push(Piece { word: pack(extent), hash: hash() });
         }
         Listed(())
     }
@@ -79,9 +85,9 @@ impl Collected {
     /// Leaves out the blocks that the transaction frees itself: the next one may write to them while its record is
     /// still the newest.
     pub(super) fn leave_out(&mut self, freed: &Blocks) {
-        self.pieces.retain(|piece| !freed.contain(piece.start + crate::format::block::HEADER));
+        self.pieces.retain(|piece| !freed.contain(piece.extent().start + HEADER));
         if !self.is_too_much {
-            self.len = self.pieces.iter().map(|piece| piece.len).sum();
+            self.len = self.extents().map(|extent| extent.len).sum();
         }
     }
 
@@ -93,11 +99,16 @@ impl Collected {
 
     /// By place, as a record lists them.
     pub(super) fn sort(&mut self) {
-        self.pieces.sort_unstable_by_key(|piece| piece.start);
+        self.pieces.sort_unstable_by_key(|piece| piece.extent().start);
     }
 
     pub(super) fn extents(&self) -> impl Iterator<Item = Extent> {
-        self.pieces.iter().map(|&Piece { start, len, .. }| Extent { start, len })
+        self.pieces.iter().map(Piece::extent)
+    }
+
+    /// The extents as a record has them.
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> {
+        self.pieces.iter().map(|piece| piece.word)
     }
 
     /// The hash of all.

@@ -13,7 +13,7 @@ use super::pending::Sorted;
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::format::block::Extent;
-use crate::format::content::pack;
+use crate::format::content::unpack;
 use crate::format::layout::{Layout, RECORD_HEADER};
 use crate::format::record::{Change, LAST_NUMBER, checksum, counts, record_len};
 use crate::medium::MediumImpl;
@@ -35,26 +35,17 @@ pub(crate) struct Journal {
     slot: usize,
     /// The words of the record in each slot, in the order of their offsets; none if it is retired.
     words: [Vec<Change>; 2],
-    /// What the last record vouches for, in the order of the places.
-    content: Vec<Extent>,
+    /// What the last record vouches for, as it lies in the record: a hash, and the extents in the order of their places.
+    /// Empty if there is nothing.
+    content: Vec<u64>,
     /// How many lone words in a row were records, because a record had an entry for them.
     refused: u32,
-    /// Scratch: the content's words in the record.
-    content_words: Vec<u64>,
 }
 
 impl Journal {
     /// The state after open: numbers go on behind `number`, every record is retired, everything is durable.
     pub(crate) fn new(layout: Layout, number: u64) -> Self {
-        Journal {
-            layout,
-            number,
-            slot: 0,
-            words: [Vec::new(), Vec::new()],
-            content: Vec::new(),
-            content_words: Vec::new(),
-            refused: 0,
-        }
+        Journal { layout, number, slot: 0, words: [Vec::new(), Vec::new()], content: Vec::new(), refused: 0 }
     }
 
     /// The words that the last record applied.
@@ -87,10 +78,16 @@ impl Journal {
         })
     }
 
-    /// Rule 4: whether the word at `at` lies in what the last record vouches for.
+    /// What the last record vouches for.
+    fn extents(&self) -> impl Iterator<Item = Extent> {
+        self.content.iter().skip(1).map(|&word| unpack(word))
+    }
+
+    /// Rule 4: whether the word at `at` lies in that.
     fn vouches_for(&self, at: usize) -> bool {
-        let after = self.content.partition_point(|extent| extent.start <= at);
-        after > 0 && self.content[after - 1].range().contains(&at)
+        let extents = self.content.get(1..).unwrap_or_default();
+        let after = extents.partition_point(|&word| unpack(word).start <= at);
+        after > 0 && unpack(extents[after - 1]).range().contains(&at)
     }
 
     /// Rule 4: whether a word can be changed without a record, by a transaction that neither allocates nor frees.
@@ -194,9 +191,9 @@ impl Journal {
         }
         let at = self.layout.slot(self.slot);
         let changes = words.changes();
-        let (entries, extents) = (changes.as_bytes(), self.content_words.as_bytes());
+        let (entries, extents) = (changes.as_bytes(), self.content.as_bytes());
         let checksum = checksum(entries, extents, self.number, self.layout.region_id);
-        let header = [self.number, counts(changes.len(), self.content.len()), checksum];
+        let header = [self.number, counts(changes.len(), content.count()), checksum];
         let from = |at: usize| words.origin::<M>(at, origin);
         medium.store_run(at, header.as_bytes(), |_| origin);
         medium.store_run(at + RECORD_HEADER, entries, |word| from(changes[word / 2].at));
@@ -211,7 +208,7 @@ impl Journal {
         // The commit point. What follows only makes visible what recovery would do as well.
         let abort = AbortOnPanic;
         if M::OBSERVED {
-            self.content.iter().for_each(|extent| medium.publishes(extent.start, extent.len, origin));
+            self.extents().for_each(|extent| medium.publishes(extent.start, extent.len, origin));
         }
         changes.iter().for_each(|change| medium.store(change.at, change.value, from(change.at)));
         if changes.len() > 1 || !self.content.is_empty() {
@@ -225,14 +222,10 @@ impl Journal {
     /// What the next record vouches for. It is the newest from its first store on.
     #[inline]
     fn note_content(&mut self, content: &Collected) {
-        if content.count() + self.content.len() > 0 {
-            self.content.clear();
-            self.content_words.clear();
-        }
+        self.content.clear();
         if content.count() > 0 {
-            self.content.extend(content.extents());
-            self.content_words.push(content.hash());
-            self.content_words.extend(content.extents().map(pack));
+            self.content.push(content.hash());
+            self.content.extend(content.words());
         }
     }
 }
