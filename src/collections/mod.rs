@@ -7,8 +7,8 @@
 //!
 //! | | for | an insert costs |
 //! |---|---|---|
-//! | [`Log`] | records of bytes in order: write-ahead and Raft logs | 1 fence; 2 in a transaction that changes other things too |
-//! | [`BTreeMap`] | look-ups and ranges in the order of keys, first and last, bulk building | 2 fences, 1 published word |
+//! | [`Log`] | records of bytes in order: write-ahead and Raft logs | 1 fence, also in a transaction that changes other things |
+//! | [`BTreeMap`] | look-ups and ranges in the order of keys, first and last, bulk building | 1 fence, 1 published word; 2 fences where what it copies has more than 2 KiB |
 //! | [`HashMap`] | look-ups of single keys, many of them: fewer cache lines to read than a tree has levels | the same; 2 or 3 words where it grows |
 //!
 //! The maps are copy-on-write: a change copies the one node it is in (about a kilobyte), which is flushed, and

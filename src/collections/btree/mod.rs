@@ -80,8 +80,8 @@ impl<K: Persistent, V: Persistent> Child<K, V> {
 ///
 /// | | fences | published words |
 /// |---|---|---|
-/// | `insert`, `remove`, `update` | 2 in all, whatever the size and height; several in one transaction share them | 1 each |
-/// | `insert` of a key that is there already, with `str` or slice values | 2 | 1, and no node is copied |
+/// | `insert`, `remove`, `update` | 1 in all, whatever the size and height, or 2 where more than 2 KiB are copied; several in one transaction share them | 1 each |
+/// | `insert` of a key that is there already, with `str` or slice values | 1 (2 above 2 KiB) | 1, and no node is copied |
 /// | `clear`, `rebuild` | 1, 2 | 1 |
 /// | reads | 0 | 0 |
 ///
@@ -94,7 +94,7 @@ impl<K: Persistent, V: Persistent> Child<K, V> {
 ///
 /// There is no length in it, because that would be a second published word for each insert. [`BTreeMap::len`]
 /// counts. Keep a [`Word`](crate::Word) beside the map if you need it at once, and store it in the same
-/// transaction: still 2 fences.
+/// transaction: no fence more.
 ///
 /// ```
 /// use indelible::collections::BTreeMap;

@@ -10,7 +10,7 @@ use std::borrow::Borrow;
 
 impl<K: Stored + Ord + ?Sized, V: Stored + ?Sized> BTreeMap<K, V> {
     /// Replaces all entries with these, which come in strictly ascending order of their keys: one published
-    /// word and two fences for any number.
+    /// word and at most two fences for any number.
     ///
     /// One place in eight stays free, so that the first inserts between them needn't split a node each.
     ///

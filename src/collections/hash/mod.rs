@@ -38,7 +38,7 @@ const MAX_BUCKET: usize = 3 * WIDTH;
 ///
 /// | | fences | published words |
 /// |---|---|---|
-/// | `insert`, `remove`, `update` | 2 in all, whatever the size; several in one transaction share them | 1 each; an insert that splits a bucket 2, one in a doubling 3 |
+/// | `insert`, `remove`, `update` | 1 in all, whatever the size, or 2 where more than 2 KiB are copied; several in one transaction share them | 1 each; an insert that splits a bucket 2, one in a doubling 3 |
 /// | `clear` | 1 | one for each doubling |
 /// | reads | 0 | 0 |
 ///
