@@ -98,14 +98,21 @@ impl Layout {
     }
 
     /// Raises the version of a file of before, durably with the next fence. Programs that know only that one would take a
-    /// record with content for none.
-    pub(crate) fn raise_version<M: MediumImpl>(&self, medium: &M, origin: Origin) {
-        if self.format < FORMAT {
-            for (at, value) in self.words().into_iter().filter(|&(at, _)| at == 8 || at == COVERED.end * 8) {
-                medium.store(at, value, origin);
-                medium.flush_word(at, origin);
-            }
+    /// record with content for none. The checksum comes after a fence, so that it is never there without its version.
+    pub(crate) fn raise_version<M: MediumImpl>(&self, medium: &M, origin: Origin) -> Result<()> {
+        if self.format == FORMAT {
+            return Ok(());
         }
+        let words = self.words();
+        let mut raise = |at: usize| {
+            let value = words.iter().find(|word| word.0 == at).map_or(0, |word| word.1);
+            medium.store(at, value, origin);
+            medium.flush_word(at, origin);
+        };
+        raise(COVERED.start * 8);
+        medium.fence_at_open(origin)?;
+        raise(COVERED.end * 8);
+        Ok(())
     }
 
     /// The words of page 0, without the magic.
@@ -142,12 +149,17 @@ impl Layout {
             return Err(Error::NewerFormat { path: path.to_path_buf(), found, supported });
         }
         let words: [u64; 7] = std::array::from_fn(|i| map.load((COVERED.start + i) * 8));
-        // When open raises the version, a power failure may keep the version without its checksum, or this without it.
-        let of_version =
-            |version: u64| checksum(&[version, words[1], words[2], words[3], words[4], words[5], words[6]]);
-        let found = map.load(COVERED.end * 8);
-        let sums = [version, u64::from(FORMAT), u64::from(FIRST_FORMAT)].map(of_version);
-        let expected = if sums.contains(&found) { found } else { sums[0] };
+        let of_version = |version: u64| {
+            let [_, rest @ ..] = words;
+            let mut words = [version; 7];
+            words[1..].copy_from_slice(&rest);
+            checksum(&words)
+        };
+        let (found, of_format, of_first) =
+            (map.load(COVERED.end * 8), of_version(u64::from(FORMAT)), of_version(u64::from(FIRST_FORMAT)));
+        // When open raises the version, a power failure may keep the version without its checksum.
+        let half_raised = version == u64::from(FORMAT) && found == of_first;
+        let expected = if half_raised { found } else { of_version(version) };
         let damaged = |at: usize, found: String, expected: &str| {
             Err(Error::damaged(path, "header", at, found, expected))
         };
@@ -158,7 +170,7 @@ impl Layout {
             return damaged(8, format!("format {version}"), "1 or 2");
         }
         let layout = Layout {
-            format: if found == sums[1] { version as u32 } else { FIRST_FORMAT },
+            format: if found == of_format { FORMAT } else { FIRST_FORMAT },
             region_id: words[1],
             schema_len: words[2] as usize,
             schema_checksum: words[3],

@@ -81,7 +81,7 @@ pub(crate) fn recover<R: Persistent, M: MediumImpl>(
     let number = journal.retire_to(!medium.leaves_out(Rule::BurnNumber));
     medium.store(layout.retired(), number, origin);
     medium.flush_word(layout.retired(), origin);
-    layout.raise_version(medium, origin);
+    layout.raise_version(medium, origin)?;
     Mark::in_use(medium.shutdowns()).store(medium, origin);
     medium.fence_at_open(origin)?;
     Ok((Engine::new(layout, heap, Journal::new(layout, number)), found.is_in_use()))
