@@ -104,7 +104,7 @@ impl Layout {
             return Ok(());
         }
         let words = self.words();
-        let mut raise = |at: usize| {
+        let raise = |at: usize| {
             let value = words.iter().find(|word| word.0 == at).map_or(0, |word| word.1);
             medium.store(at, value, origin);
             medium.flush_word(at, origin);
