@@ -337,7 +337,7 @@ impl Engine {
                 && self.journal.word_may_go_alone(medium, at)
                 && blocks_are_in_no_record(medium, &self.journal, &self.owned, &self.doomed);
             if !alone && self.journal.is_in_the_way() {
-                self.journal.retire_all(medium, origin).map_err(Failure::CommitFence)?;
+                self.journal.retire_all(medium, at, origin).map_err(Failure::CommitFence)?;
                 alone = true;
             }
             if alone {

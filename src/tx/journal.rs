@@ -117,20 +117,25 @@ impl Journal {
         self.refused >= PATIENCE || !self.has_numbers()
     }
 
-    /// Retires every record before a word is committed alone. Only when the words of the last one are durable, because recovery will not store them any more.
-    /// `RET` and the word may share a fence: a record that a power failure brings back takes the word back whole. Not if
-    /// it vouches for what the word may lie in, because then it is the record that is taken back.
+    /// Retires every record before the word at `at` is committed alone. Only when the words of the last one are durable,
+    /// because recovery will not store them any more.
+    ///
+    /// `RET` and the word may share a fence if a record has an entry for the word: one that a power failure brings back
+    /// takes the transaction back whole. Not if it is something else that is in the way, a block or the place of a frame;
+    /// nor if the last record vouches for something, which the word may change.
     #[cold]
     pub(crate) fn retire_all<M: MediumImpl>(
         &mut self,
         medium: &Writeback<'_, M>,
+        at: usize,
         origin: Origin,
     ) -> Result<()> {
+        let takes_it_back = self.content.is_empty() && self.has_entry_in(at..at + 8);
         medium.flush_words(self.applied().iter().map(|change| change.at), origin);
         medium.fence(origin)?;
         medium.store(self.layout.retired(), self.number, origin);
         medium.flush_record(self.layout.retired(), 8, origin);
-        if !self.content.is_empty() {
+        if !takes_it_back {
             medium.fence(origin)?;
         }
         self.words.iter_mut().for_each(Vec::clear);

@@ -68,6 +68,16 @@ fn records_that_are_in_the_way_are_retired() {
     assert!(never.is_empty(), "flushes or fences that nothing needs: {never:?}");
 }
 
+/// The same, where what is in the way lies in a block that is used again: it is retired durably before the new object's link.
+#[test]
+fn records_in_the_way_of_a_new_object_are_retired_first() {
+    let mut program = vec![Op::Push, Op::StoreInNodeAndRoot];
+    program.extend([Op::StoreInNode; 14]);
+    program.extend([Op::Pop, Op::PushOther]);
+    let report = run(&program, |explorer| explorer.depth(1));
+    assert!(report.assert().is_exhaustive());
+}
+
 #[test]
 fn creation_shows_nothing_half_made() {
     let mut total = Total::default();
