@@ -7,8 +7,8 @@
 //! which takes XXH3-64 as long as 200 bytes.
 
 use super::block::Extent;
-use super::hash::hash_words;
-use crate::format::layout::MAX_LEN;
+use super::hash::{fold, hash_words};
+use super::layout::MAX_LEN;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bits of an extent's word that say where it begins; those above say how many bytes it has.
@@ -23,12 +23,6 @@ static_assertions::const_assert!(MAX_LEN < 1 << PLACE_BITS);
 #[inline]
 pub(crate) fn hash(region_id: u64, at: usize, first: u64, rest: &[u8]) -> u64 {
     fold(region_id, [at as u64, first, xxh3_64(rest)])
-}
-
-#[inline]
-fn fold(region_id: u64, parts: [u64; 3]) -> u64 {
-    let step = |hash: u64, part: u64| (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    parts.into_iter().fold(region_id, step)
 }
 
 /// The content of a record, as it lies in the journal.

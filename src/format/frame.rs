@@ -1,7 +1,7 @@
 //! [`Frame`]: what one transaction appended to a log, as it lies in the log's ring: a checksum, a word that says what
 //! it is ([`Meta`]), and the records. Where frames lie, and which of them count, is the business of the ring.
 
-use super::hash::hash_words;
+use super::hash::{fold, hash_words};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes before a frame's body.
@@ -146,11 +146,7 @@ impl Frame {
     }
 
     fn seed(self, meta: u64) -> u64 {
-        let mut seed = self.region_id;
-        for part in [self.ring as u64, self.position, self.sequence, meta] {
-            seed = (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        }
-        seed
+        fold(self.region_id, [self.ring as u64, self.position, self.sequence, meta])
     }
 
     /// The checksum of a body of `len` bytes whose word at a multiple of 8 is `load` of it, in bounded memory.

@@ -145,8 +145,8 @@ impl Recovered {
     }
 
     /// What `RET` becomes: numbers go on behind it. `burn`: one number is left out, so that no torn record of that number
-    /// can be completed (not where the explorer breaks that rule). After the last one no record is written any more, so that none
-    /// can be completed by another of the same number.
+    /// can be completed (not where the explorer breaks that rule). After the last one no record is written any more, which
+    /// has the same effect.
     fn retire_to(&self, burn: bool) -> u64 {
         (self.highest + u64::from(burn)).min(LAST_NUMBER)
     }
@@ -185,31 +185,38 @@ fn read_journal<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path) -> Resu
         ));
     }
     records.sort_by_key(|record: &Record| record.number);
+    decide(medium, layout, path, &mut records)?;
+    if medium.leaves_out(Rule::ReplayAll) && records.len() == 2 {
+        records.remove(0);
+    }
+    Ok(Recovered { records, highest })
+}
+
+/// Leaves the committed ones of these well-formed records, which are in the order of their numbers: the newest counts if
+/// memory holds what it vouches for; the older in any case, because the newest was stored only after its fence.
+fn decide<M: MediumImpl>(medium: &M, layout: &Layout, path: &Path, records: &mut Vec<Record>) -> Result<()> {
+    let map = medium.map();
     let heap = layout.heap()..map.len();
-    for (record, content) in records.iter().filter_map(|record| Some((record, record.content.as_ref()?))) {
-        if let Some(Extent { start, len }) = content.misplaced(heap.clone()) {
+    for record in &*records {
+        let misplaced = record.content.as_ref().and_then(|content| content.misplaced(heap.clone()));
+        if let Some(Extent { start, len }) = misplaced {
             let found = format!("a record that vouches for {len} bytes at {start:#x}");
             let expected =
                 format!("extents from {:#x} to {:#x}, each behind the one before", heap.start, heap.end);
             return Err(Error::damaged(path, "journal", record.at, found, expected));
         }
     }
-    // The newest is committed if what it vouches for is there; the older in any case, because the newest was stored only
-    // after its fence.
-    let asked = if medium.leaves_out(Rule::Witness) { records.len() } else { 1 };
-    let mut index = records.len();
-    for _ in 0..asked.min(records.len()) {
-        index -= 1;
-        let Some(content) = &records[index].content else { continue };
-        let is_there = |load: &dyn Fn(usize) -> u64| content.is_there(layout.region_id, load);
+    let is_there = |record: &mut Record| {
+        let Some(content) = &record.content else { return true };
+        let holds = |load: &dyn Fn(usize) -> u64| content.is_there(layout.region_id, load);
         let ranges: Vec<Range<usize>> = content.extents.iter().map(|extent| extent.range()).collect();
-        medium.announce_checksummed(&ranges, &is_there);
-        if !is_there(&|at| map.load(at)) && !medium.leaves_out(Rule::Content) {
-            records.remove(index);
-        }
+        medium.announce_checksummed(&ranges, &holds);
+        holds(&|at| map.load(at)) || medium.leaves_out(Rule::Content)
+    };
+    if medium.leaves_out(Rule::Witness) {
+        records.retain_mut(is_there);
+    } else {
+        records.pop_if(|newest| !is_there(newest));
     }
-    if medium.leaves_out(Rule::ReplayAll) && records.len() == 2 {
-        records.remove(0);
-    }
-    Ok(Recovered { records, highest })
+    Ok(())
 }

@@ -8,21 +8,22 @@
 
 use super::abort_on_panic::AbortOnPanic;
 use super::blocks::{Block, Blocks};
-use super::content::Collected;
+use super::collected::Collected;
+use super::commit::{Commit, Failure};
 use super::handle_places::HandlePlaces;
 use super::journal::Journal;
-use super::pending::{Pending, Sorted};
-use super::staging::{PublishedBy, Staging};
+use super::pending::Pending;
+use super::staging::Staging;
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
 use crate::flush::PAGE;
-use crate::format::block::{self, Extent, HEADER, Header};
+use crate::format::block::{self, Extent, Header};
 use crate::format::layout::{IN_USE, Layout};
 use crate::format::object;
 use crate::format::record::Change;
 use crate::heap::{Footprint, Heap};
 use crate::medium::{Map, Medium};
-use crate::observe::{Origin, Rule};
+use crate::observe::Origin;
 use crate::persistent::{Cells, TypeInfo, Visitor};
 
 /// The least step in which a region grows, in bytes.
@@ -255,7 +256,6 @@ impl Engine {
         })
     }
 
-    /// Stores everything that the transaction changes, in an order that keeps it whole.
     fn make_durable<M: Medium>(&mut self, medium: &Writeback<'_, M>, origin: Origin) -> Result<(), Failure> {
         if !self.owned.is_empty() {
             self.owned.sort();
@@ -263,90 +263,17 @@ impl Engine {
         if !self.logs.is_empty() {
             self.logs.prepare(medium, &self.doomed, &mut self.pending);
         }
-        let mut words = self.pending.sorted();
-        let own = &mut self.own_changes;
-        keep_changed(medium, &mut words, own, &self.owned, &self.doomed);
-        let count = words.changes().len();
-        let mut frames = 0;
-        if !self.logs.is_empty() {
-            frames = self.logs.count_frames(words.changes(), &self.owned);
-            words.changes_mut().reserve(frames);
-        }
-        self.journal.check_room(count + frames).map_err(Failure::Refused)?;
-
-        // Words in this transaction's own blocks: nothing reaches them yet. A record that vouched for them would have to
-        // load lines that are being written back.
-        for change in &*own {
-            let from = words.origin::<M>(change.at, origin);
-            medium.store(change.at, change.value, from);
-            medium.flush_word(change.at, from);
-        }
-        if !self.content.is_unfenced(medium.fences()) {
-            self.content.clear();
-        } else if !self.doomed.is_empty() && !medium.leaves_out(Rule::ListFreed) {
-            self.content.leave_out(&self.doomed);
-        }
-        let one_frame = count == 0 && frames == 1;
-        if one_frame && frame_may_go_alone(medium, &self.logs, &self.journal, &self.owned, &self.doomed) {
-            self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::Alone, None);
-            return medium.fence(origin).map_err(Failure::CommitFence);
-        }
-        // Rule 3: the record vouches for what was flushed, or a fence covers it.
-        let mut is_sealed = !medium.is_unfenced();
-        if is_sealed && (frames > 0 || self.content.is_unfenced(medium.fences())) {
-            let added = self.logs.frames(&self.owned).flatten().filter(|range| !range.is_empty());
-            let (extents, more) = added.fold((0, 0), |(count, len), range| (count + 1, len + range.len()));
-            is_sealed = self.content.can_be_sealed(more, medium.hash_at_most())
-                && self.journal.has_room_for(count + frames, self.content.count() + extents)
-                && self.journal.has_numbers();
-        }
-        if !self.logs.is_empty() {
-            let content = is_sealed.then_some(&mut self.content);
-            self.logs.write_frames(medium, &self.owned, &mut words, PublishedBy::InRecord, content);
-            // What the record publishes, in the order of their offsets.
-            words.changes_mut().sort_unstable_by_key(|change| change.at);
-            // Frames in blocks of its own are not listed.
-            is_sealed &= !medium.is_unfenced();
-        }
-        if words.changes().is_empty() {
-            return Ok(());
-        }
-        if is_sealed {
-            if self.content.count() > 1 {
-                self.content.sort();
-            }
-        } else {
-            let unfenced = medium.is_unfenced() || self.content.is_unfenced(medium.fences());
-            if unfenced && !medium.leaves_out(Rule::CoveringFence) {
-                // Whatever the types were told, nothing is published before it (docs/design.md, 7.10).
-                medium.fence(origin).map_err(Failure::CoveringFence)?;
-            }
-            self.content.clear();
-        }
-        if M::OBSERVED {
-            announce_published(medium, &self.owned, &self.doomed, &self.content, origin);
-            self.logs.announce_frames(medium, &self.owned, &self.content);
-        }
-        if let [change] = words.changes()
-            && self.content.count() == 0
-        {
-            // By its parts: see `Pending::set_scattered`.
-            let (at, value) = (change.at, change.value);
-            // A frame was asked above.
-            let mut alone = frames == 0
-                && self.journal.word_may_go_alone(medium, at)
-                && blocks_are_in_no_record(medium, &self.journal, &self.owned, &self.doomed);
-            if !alone && self.journal.is_in_the_way() {
-                self.journal.retire_all(medium, at, origin).map_err(Failure::CommitFence)?;
-                alone = true;
-            }
-            if alone {
-                let from = words.origin::<M>(at, origin);
-                let committed = self.journal.commit_alone(medium, at, value, from, origin);
-                return committed.map_err(Failure::CommitFence);
-            }
-        }
-        self.journal.commit_record(medium, &mut words, &self.content, origin).map_err(Failure::CommitFence)
+        let commit = Commit {
+            medium,
+            journal: &mut self.journal,
+            words: self.pending.sorted(),
+            owned: &self.owned,
+            doomed: &self.doomed,
+            logs: &self.logs,
+            content: &mut self.content,
+            origin,
+        };
+        commit.make_durable(&mut self.own_changes)
     }
 
     /// A transaction that took of the heap's reserve gives as much back.
@@ -424,87 +351,6 @@ impl Engine {
             self.poison(error);
         }
         result
-    }
-}
-
-/// Why a commit failed.
-enum Failure {
-    /// Nothing was stored.
-    Refused(Error),
-    /// The fence before the commit failed: nothing was published.
-    CoveringFence(Error),
-    /// The commit's own fence failed: what is durable is unknown.
-    CommitFence(Error),
-}
-
-/// Leaves in `words` the published words that change. Words in this transaction's own blocks go to `own`; words in
-/// freed blocks are dropped, and words that keep their value.
-fn keep_changed<M: Medium>(
-    medium: &Writeback<'_, M>,
-    words: &mut Sorted<'_>,
-    own: &mut Vec<Change>,
-    owned: &Blocks,
-    doomed: &Blocks,
-) {
-    let map = medium.map();
-    let changes = words.changes_mut();
-    if !doomed.is_empty() && !medium.leaves_out(Rule::DropFreed) {
-        changes.retain(|change| !doomed.hold(change.at));
-    }
-    own.clear();
-    if !owned.is_empty() {
-        own.extend(changes.extract_if(.., |change| owned.hold(change.at)));
-        own.retain(|change| map.load(change.at) != change.value);
-    }
-    // Mostly all of them change; to move none is faster.
-    let changed = |change: &Change| map.load(change.at) != change.value;
-    if !changes.iter().all(changed) {
-        changes.retain(changed);
-    }
-}
-
-/// Rule 4: whether the one frame that a transaction appends needs no record, as it changes nothing else.
-fn frame_may_go_alone<M: Medium>(
-    medium: &Writeback<'_, M>,
-    logs: &Staging,
-    journal: &Journal,
-    owned: &Blocks,
-    doomed: &Blocks,
-) -> bool {
-    !journal.has_records()
-        || blocks_are_in_no_record(medium, journal, owned, doomed)
-            && (medium.leaves_out(Rule::LoneFrame)
-                || !logs.frames(owned).flatten().any(|range| journal.has_entry_in(range)))
-}
-
-/// Rule 4: whether no record that recovery may replay has an entry in a block that a transaction allocated or frees: what
-/// is replayed must not be the next owner's.
-fn blocks_are_in_no_record<M: Medium>(
-    medium: &Writeback<'_, M>,
-    journal: &Journal,
-    owned: &Blocks,
-    doomed: &Blocks,
-) -> bool {
-    let in_none =
-        |blocks: &Blocks| !blocks.iter().any(|block| journal.has_entry_in(block.at..block.at + block.size));
-    !journal.has_records()
-        || (in_none(owned) || medium.leaves_out(Rule::LoneAllocated))
-            && (in_none(doomed) || medium.leaves_out(Rule::LoneFreed))
-}
-
-/// For the explorer: the new objects that the words to be committed make reachable, but for those that the record vouches
-/// for.
-fn announce_published<M: Medium>(
-    medium: &Writeback<'_, M>,
-    owned: &Blocks,
-    doomed: &Blocks,
-    content: &Collected,
-    origin: Origin,
-) {
-    for block in owned.iter().filter(|block| !doomed.contain(block.at)) {
-        if !content.extents().any(|extent| extent.start == block.at - HEADER) {
-            medium.publishes(block.at - HEADER, HEADER + block.size, origin);
-        }
     }
 }
 

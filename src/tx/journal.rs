@@ -8,7 +8,7 @@
 //! at any time. The rules are docs/design.md, 7.1 to 7.8; the numbers below refer to them.
 
 use super::abort_on_panic::AbortOnPanic;
-use super::content::Collected;
+use super::collected::Collected;
 use super::pending::Sorted;
 use super::writeback::Writeback;
 use crate::error::{Error, Result};

@@ -15,7 +15,8 @@
 mod abort_on_panic;
 mod alloc;
 mod blocks;
-mod content;
+mod collected;
+mod commit;
 mod engine;
 mod fences;
 mod handle_places;

@@ -6,7 +6,7 @@
 //! Truncations are words like any other. `format/ring/` has the format.
 
 use super::blocks::Blocks;
-use super::content::{Collected, Listed};
+use super::collected::{Collected, Listed};
 use super::pending::{Pending, Sorted};
 use super::writeback::Writeback;
 use crate::error::{Error, Result};
@@ -365,13 +365,12 @@ impl Staging {
             let (offset, skipped) = (staged.offset(position), staged.offset(tail));
             // What the record vouches for: the frame behind its checksum, and the skip that leads to it.
             let mut list = |start: usize, first: u64, rest: &[u8]| {
-                let content = content.as_deref_mut()?;
+                let content = content.as_deref_mut().filter(|_| publish == PublishedBy::InRecord)?;
                 if medium.leaves_out(Rule::FrameListed) {
                     return Some(Listed::in_vain());
                 }
                 let hash = || content::hash(self.region_id, start, first, rest);
-                (publish == PublishedBy::InRecord)
-                    .then(|| medium.list(content, Extent { start, len: 8 + rest.len() }, hash))
+                Some(medium.list(content, Extent { start, len: 8 + rest.len() }, hash))
             };
             let frame = |position| {
                 Frame { region_id: self.region_id, ring: at, position, sequence }
@@ -417,30 +416,6 @@ impl Staging {
             let skip = if tail == frame { tail..tail } else { tail..tail + FRAME_HEADER };
             Some([frame..frame + FRAME_HEADER + staged.body(batch).1.len(), skip])
         })
-    }
-
-    /// For the explorer: the frames whose checksums are words of the commit, and the skips that lead to them, but for what
-    /// the record vouches for.
-    pub(super) fn announce_frames<M: Medium>(
-        &self,
-        medium: &Writeback<'_, M>,
-        owned: &Blocks,
-        content: &Collected,
-    ) {
-        let publishes = |at: usize, len: usize, origin| {
-            if !content.extents().any(|extent| extent.start == at) {
-                medium.publishes(at, len, origin);
-            }
-        };
-        for (staged, batch) in self.logs.iter().zip(&self.batches) {
-            let Some(position) = staged.frame.filter(|_| !owned.hold(staged.at)) else { continue };
-            let (frame, tail) = (staged.offset(position), staged.offset(staged.tail));
-            if tail != frame {
-                publishes(tail, FRAME_HEADER, staged.origin);
-            }
-            // All but the checksum.
-            publishes(frame + 8, FRAME_HEADER - 8 + staged.body(batch).1.len(), staged.origin);
-        }
     }
 
     /// After the commit: where the next frame goes, and where some of the records lie.

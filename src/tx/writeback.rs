@@ -5,7 +5,7 @@
 //! what was flushed is known by the number of fences at that time: it is durable when there is one more
 //! (docs/design.md, 7.14).
 
-use super::content::{Collected, Listed};
+use super::collected::{Collected, Listed};
 use super::fences::Fences;
 use crate::error::Result;
 use crate::format::block::{Extent, HEADER};

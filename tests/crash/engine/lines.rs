@@ -175,9 +175,9 @@ fn a_block_that_a_record_names_is_used_again_after_a_fence() {
     explore(&[(Push(0), 0), (StoreInNode, 0), (Pop, 0), (FenceAndAbort, 0), (Push(1), 1)]);
 }
 
-/// The words of a record that another thread has flushed are flushed again, in every line.
+/// The words of a record are flushed in every line, by whichever thread goes on.
 #[test]
-fn all_lines_of_a_record_are_handed_over() {
+fn all_lines_of_a_record_are_durable_before_it_is_overwritten() {
     explore(&[(Words, 0), (Fence, 1), (Word, 1)]);
     explore(&[(Words, 0), (Words, 1), (Words, 0), (Append, 1), (Words, 0)]);
 }

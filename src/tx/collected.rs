@@ -102,8 +102,13 @@ impl Collected {
         self.pieces.sort_unstable_by_key(|piece| piece.extent().start);
     }
 
-    pub(super) fn extents(&self) -> impl Iterator<Item = Extent> {
+    fn extents(&self) -> impl Iterator<Item = Extent> {
         self.pieces.iter().map(Piece::extent)
+    }
+
+    /// Whether one begins there.
+    pub(super) fn has(&self, start: usize) -> bool {
+        self.extents().any(|extent| extent.start == start)
     }
 
     /// The extents as a record has them.
