@@ -277,3 +277,40 @@ impl MediumImpl for Recorder {
 }
 
 const _: () = assert!(LINE == LINE_WORDS * WORD);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::layout::Layout;
+
+    /// A checksum of the new version beside the old one is damage: so it may not be durable first.
+    #[test]
+    fn a_raised_version_is_durable_before_its_checksum() {
+        let recorder = Recorder::zeroed(1 << 20, 1 << 20).expect("memory");
+        let old = Layout {
+            format: 1,
+            region_id: 1,
+            schema_len: 64,
+            schema_checksum: 2,
+            journal_words: 5,
+            root_size: 64,
+            root_align: 8,
+        };
+        let here = Location::caller();
+        old.raise_version(&recorder, here).expect("no disk fails here");
+        recorder.fence(here).expect("no disk fails here");
+        let events: Vec<_> = recorder.state().events.iter().map(|event| event.kind.clone()).collect();
+        let at = |wanted: &dyn Fn(&EventKind) -> bool| events.iter().position(wanted).expect("it happens");
+        let stores =
+            |word| at(&|kind| matches!(kind, EventKind::Store { word: found, .. } if *found == word));
+        let (version, checksum) = (stores(1), stores(8));
+        let fence = at(&|kind| matches!(kind, EventKind::Fence));
+        assert!(version < fence && fence < checksum, "{events:?}");
+        assert!(recorder.state().machine.undurable_in(0..9).is_empty());
+        assert_eq!(recorder.map.load(8), 2);
+        // What is up to date is left alone.
+        let new = Layout { format: 2, ..old };
+        new.raise_version(&recorder, here).expect("nothing to do");
+        assert_eq!(recorder.state().events.len(), events.len());
+    }
+}
