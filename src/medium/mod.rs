@@ -233,7 +233,7 @@ pub(crate) trait MediumImpl: Observe + Send + Sync + Sized + 'static {
     fn settle(&self, closed: Option<usize>) -> Result<bool>;
 
     /// Up to so many bytes a hash costs less than a fence, so that a commit lets its record vouch for them
-    /// (docs/design.md, 7.3).
+    /// (docs/design.md, 7.3). Below 16 MiB, the longest extent of a record.
     #[inline(always)]
     fn hash_at_most(&self) -> usize {
         2048

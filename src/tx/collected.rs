@@ -64,7 +64,8 @@ impl Collected {
             self.since = now;
         }
         self.len = self.len.saturating_add(extent.len);
-        self.is_too_much |= self.len > most.min(MAX_EXTENT - 1);
+        debug_assert!(most < MAX_EXTENT);
+        self.is_too_much |= self.len > most;
         if !self.is_too_much {
             self.pieces.push(Piece { word: pack(extent), hash: hash() });
         }
@@ -79,7 +80,7 @@ impl Collected {
 
     /// Whether a record can vouch for all of it, and for so many bytes more.
     pub(super) fn can_be_sealed(&self, more: usize, most: usize) -> bool {
-        !self.is_too_much && self.len + more <= most.min(MAX_EXTENT - 1)
+        !self.is_too_much && self.len + more <= most
     }
 
     /// Leaves out the blocks that the transaction frees itself: the next one may write to them while its record is

@@ -100,8 +100,10 @@ impl<M: Medium> Commit<'_, '_, M> {
         }
         let mut sealed = !self.medium.is_unfenced();
         if sealed && (frames > 0 || self.content.is_unfenced(self.medium.fences())) {
-            let added = self.logs.frames(self.owned).flatten().filter(|range| !range.is_empty());
-            let (extents, more) = added.fold((0, 0), |(count, len), range| (count + 1, len + range.len()));
+            let (extents, more) = self
+                .logs
+                .content(self.owned)
+                .fold((0, 0), |(count, len), part| (count + 1, len + part.len()));
             sealed = self.content.can_be_sealed(more, self.medium.hash_at_most())
                 && self.journal.has_room_for(words + frames, self.content.count() + extents)
                 && self.journal.has_numbers();
@@ -184,13 +186,8 @@ impl<M: Medium> Commit<'_, '_, M> {
                 self.medium.publishes(block.at - HEADER, HEADER + block.size, self.origin);
             }
         }
-        for [frame, skip] in self.logs.frames(self.owned) {
-            // All but the checksum, which is a word of the commit.
-            for part in [skip, frame.start + 8..frame.end] {
-                if !part.is_empty() && !self.content.has(part.start) {
-                    self.medium.publishes(part.start, part.len(), self.origin);
-                }
-            }
+        for part in self.logs.content(self.owned).filter(|part| !self.content.has(part.start)) {
+            self.medium.publishes(part.start, part.len(), self.origin);
         }
     }
 }

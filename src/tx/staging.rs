@@ -418,6 +418,12 @@ impl Staging {
         })
     }
 
+    /// What of them a record vouches for: all but a frame's checksum, which is a word of the record.
+    pub(super) fn content<'a>(&'a self, owned: &'a Blocks) -> impl Iterator<Item = Range<usize>> + 'a {
+        let parts = self.frames(owned).flat_map(|[frame, skip]| [frame.start + 8..frame.end, skip]);
+        parts.filter(|part| !part.is_empty())
+    }
+
     /// After the commit: where the next frame goes, and where some of the records lie.
     #[inline(never)]
     pub(super) fn move_tails<M: Medium>(&self, medium: &Writeback<'_, M>) {

@@ -1,5 +1,6 @@
 //! The engine under the explorer: every kind of transaction, alone and mixed, in every crash image.
 
+mod content;
 mod lines;
 mod ops;
 mod rules;
