@@ -150,8 +150,8 @@ fn what_is_not_worth_a_hash_is_fenced() {
         (&[126, 127], None),
         (&[], Some(HASHED - 8)),
         (&[], Some(HASHED - 7)),
-        (&[125], Some(1016)),
-        (&[125], Some(1017)),
+        (&[125], Some(1024)),
+        (&[125], Some(1025)),
     ];
     for (index, (slices, record)) in ALL.into_iter().enumerate() {
         let mut region = power::region(1 << 20, Root::default()).expect("memory");
