@@ -299,7 +299,7 @@ mod tests {
         let here = Location::caller();
         old.raise_version(&recorder, here).expect("no disk fails here");
         recorder.fence(here).expect("no disk fails here");
-        let events: Vec<_> = recorder.state().events.iter().map(|event| event.kind.clone()).collect();
+        let events: Vec<_> = recorder.state().events.iter().map(|event| event.kind).collect();
         let at = |wanted: &dyn Fn(&EventKind) -> bool| events.iter().position(wanted).expect("it happens");
         let stores =
             |word| at(&|kind| matches!(kind, EventKind::Store { word: found, .. } if *found == word));

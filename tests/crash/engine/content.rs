@@ -122,7 +122,7 @@ fn explore(load: Load, journal_words: usize) {
         .kills(false)
         .progress(false)
         .run();
-    report.assert();
+    assert!(report.assert().is_exhaustive());
 }
 
 #[test]
